@@ -1,0 +1,64 @@
+// Result<T>: a value or an Error. The only way Waterline reports failure.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace waterline {
+
+enum class Code {
+  kInvalidArgument,  // The caller's request: text, labels, options, a budget that cannot be parsed.
+  kNotFound,         // A file, directory or hub snapshot that is not there.
+  kBadModel,         // A checkpoint that is broken or contradicts itself.
+  kUnsupported,      // A checkpoint or option that is sound, but that this build cannot run.
+  kOverBudget,       // More memory than the budget leaves; the message says how much would do.
+  kIo,               // The operating system refused to read, map or write.
+  kInternal,         // A defect of Waterline.
+};
+
+// The name of `code` as it appears in messages and machine-readable output, e.g. "over_budget".
+const char* CodeName(Code code);
+
+struct Error {
+  Code code;
+  std::string message;  // One sentence: what was wrong, where, both values, what would do.
+};
+
+// Holds a T or an Error. Test with ok() before using either side.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+
+  bool ok() const { return std::holds_alternative<T>(state_); }
+  const Error& error() const { return std::get<Error>(state_); }  // Requires !ok().
+
+  T& operator*() & { return std::get<T>(state_); }               // Requires ok().
+  const T& operator*() const& { return std::get<T>(state_); }    // Requires ok().
+  T&& operator*() && { return std::get<T>(std::move(state_)); }  // Requires ok().
+  T* operator->() { return &std::get<T>(state_); }               // Requires ok().
+  const T* operator->() const { return &std::get<T>(state_); }   // Requires ok().
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+// Success, or an Error: the Result of a call that returns nothing.
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  Result() = default;
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+
+  bool ok() const { return !error_.has_value(); }
+  const Error& error() const { return *error_; }  // Requires !ok().
+
+ private:
+  std::optional<Error> error_;
+};
+
+}  // namespace waterline

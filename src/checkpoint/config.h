@@ -1,0 +1,93 @@
+// gliner_config.json and the backbone's config: what a checkpoint says it is.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "waterline/result.h"
+
+namespace waterline {
+
+// The backbone's Hugging Face config (`encoder_config`, or config.json of the backbone, or the
+// built-in table for names whose config is not at hand). Fields that a kind of backbone does not have
+// keep the default of its configuration class in transformers.
+struct BackboneConfig {
+  std::string model_type;  // "bert", "deberta-v2", ...
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t layers = 0;         // num_hidden_layers
+  int64_t heads = 0;          // num_attention_heads
+  int64_t intermediate = 0;   // intermediate_size
+  std::string activation;     // hidden_act
+  double norm_eps = 0;        // layer_norm_eps
+  int64_t max_positions = 0;  // max_position_embeddings
+  int64_t type_vocab_size = 0;
+  int64_t pad_token_id = 0;
+  std::string position_embedding_type = "absolute";  // bert
+
+  // deberta-v2
+  bool relative_attention = false;
+  int64_t max_relative_positions = -1;
+  int64_t position_buckets = -1;
+  bool norm_rel_ebd = false;  // "layer_norm" in norm_rel_ebd
+  bool share_att_key = false;
+  bool c2p = false, p2c = false;  // pos_att_type, a list or "p2c|c2p"
+  bool position_biased_input = true;
+  int64_t embedding_size = 0;  // 0: equal to hidden_size
+  int64_t conv_kernel_size = 0;
+  int64_t conv_groups = 1;
+  std::string conv_act = "tanh";
+};
+
+enum class Architecture {
+  kUniSpan,
+  kUniToken,
+  kBiSpan,
+  kBiToken,
+  kUniSpanRelations,
+  kUniTokenRelations,
+  kSpanDecoder,
+  kTokenDecoder,
+  kStreamingSpan,
+};
+// "uni-encoder span", ...
+const char* ArchitectureName(Architecture architecture);
+
+struct GlinerConfig {
+  Architecture architecture = Architecture::kUniSpan;
+  std::string model_name = "microsoft/deberta-v3-small";
+  std::optional<BackboneConfig> encoder;  // encoder_config; empty when null or absent.
+  int64_t vocab_size = -1;
+  int64_t class_token_index = -1;
+  std::string ent_token = "<<ENT>>";
+  std::string sep_token = "<<SEP>>";
+  bool embed_ent_token = true;
+  int64_t max_len = 384;
+  int64_t max_width = 12;
+  std::string span_mode = "markerV0";
+  int64_t hidden_size = 512;
+  int64_t num_rnn_layers = 1;
+  bool fuse_layers = false;
+  bool has_span_encoder = false;  // span_encoder_config is set.
+  bool precomputed_prompts = false;
+  std::string subtoken_pooling = "first";
+  std::string words_splitter_type = "whitespace";
+};
+
+// Parses `directory`/gliner_config.json by the rules of spec/gliner-data-and-decoding.md 1.
+// Errors: kNotFound  no such file.  kBadModel  not JSON, a key of the wrong type, a value out of
+// range (subtoken_pooling, span_mode): names file, key, value, and the possible values.
+Result<GlinerConfig> ReadGlinerConfig(const std::filesystem::path& directory);
+
+// Parses a backbone's config.json.
+Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file);
+
+// The architecture facts of a backbone known by its hub name (microsoft/deberta-v3-small, ...), for
+// old checkpoints that carry no encoder_config. nullopt when the name is not in the table.
+std::optional<BackboneConfig> KnownBackbone(const std::string& name);
+
+}  // namespace waterline

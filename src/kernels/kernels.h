@@ -1,0 +1,155 @@
+// The computing half of every operation: out = f(in), nothing else.
+//
+// One subclass per instruction set, one for each further device, and one that does nothing (dry).
+// A kernel does not allocate, lock, log or check: Ops has taken the output and the scratch from the
+// plan and checked the shapes. All methods are const and safe to call from any thread.
+//
+// Same answers: a row of the output depends on its own row (attention, LSTM: its own sequence) alone,
+// and is summed in an order that does not depend on how many other rows there are or where it lies.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "memory/mat.h"
+#include "weights/weight.h"
+
+namespace waterline {
+
+enum class Act {
+  kNone,
+  kRelu,
+  kGelu,      // x Phi(x), the exact erf form.
+  kGeluTanh,  // The tanh approximation ("gelu_new", "gelu_pytorch_tanh").
+  kTanh,
+  kSilu,
+};
+
+// Which sub-words stand for a word (config key subtoken_pooling).
+enum class Pooling { kFirst, kLast, kMean, kMax };
+
+// Rows [begin, end) of a matrix. Empty for a word without sub-words.
+struct RowRange {
+  int32_t begin = 0;
+  int32_t end = 0;
+};
+
+// Sequences lie end to end: sequence s is rows [begin[s], begin[s + 1]).
+using SequenceBegins = std::span<const int32_t>;  // [sequences + 1]; begin[0] = 0.
+
+struct EmbedArgs {
+  std::span<const int32_t> ids;        // [T] rows of `words`.
+  Table words;                         // [vocabulary, D]
+  std::span<const int32_t> positions;  // [T] rows of `places`; empty when `places` is.
+  Table places;                        // [positions, D]; data = nullptr for none.
+  const float* every = nullptr;        // [D] added to each row (token type 0), or nullptr.
+};
+
+// Disentangled attention's two position terms (DeBERTa, arXiv:2006.03654, section 3.1, in the index
+// form of the released code).
+struct RelativeTerms {
+  MatView keys;     // [R, D] position keys for c2p, heads side by side; empty() for no c2p.
+  MatView queries;  // [R, D] position queries for p2c; empty() for no p2c.
+  // Row of both tables for distance i - j, at index (i - j) + reach; [2 * reach + 1], and every
+  // sequence is at most reach + 1 long.
+  std::span<const int32_t> bucket;
+  int64_t reach = 0;
+};
+
+struct AttentionArgs {
+  MatView q, k, v;  // [T, D] each; head h is columns [h d, (h + 1) d).
+  SequenceBegins begins;
+  int64_t longest = 0;  // Rows of the longest sequence.
+  int heads = 1;
+  float scale = 1;                          // Multiplies the sum of all score terms.
+  const RelativeTerms* relative = nullptr;  // nullptr: scores are q k alone.
+  std::span<std::byte> scratch;             // AttentionScratchBytes; 64-byte aligned.
+};
+
+struct LstmArgs {
+  MatView gates;  // [W, 8 H]: x Wihᵀ + b_ih + b_hh, forward i f g o then backward i f g o, H wide each.
+  const float* forward;   // Whh of each direction, packed by PackLstm.
+  const float* backward;
+  int64_t hidden = 0;     // H
+  SequenceBegins begins;  // Over words.
+  std::span<std::byte> scratch;  // LstmScratchBytes; 64-byte aligned.
+};
+
+struct SpanScoreArgs {
+  MatView start;   // [W, F] u_i
+  MatView end;     // [W, F] v_j
+  MatView labels;  // [C, F + 1]: g_c, and in the last column the constant of label c; or [C, F].
+  SequenceBegins word_begins;   // Over rows of start and end.
+  SequenceBegins label_begins;  // Over rows of labels; one group a sequence.
+  std::span<const int64_t> score_begins;  // [sequences + 1] first score of each sequence.
+  int64_t widths = 1;                     // K
+  Act act = Act::kRelu;                   // kRelu or kNone.
+  std::span<std::byte> scratch;           // SpanScoreScratchBytes; 64-byte aligned.
+};
+
+class Kernels {
+ public:
+  virtual ~Kernels() = default;
+  virtual const char* name() const = 0;  // "avx2", "avx512", "portable", "dry".
+
+  // --- At load.
+
+  // Bytes of a packed W [out, in].
+  virtual size_t PackedBytes(int64_t out, int64_t in) const = 0;
+  // Packs rows [row, row + rows) of a W [out, in] from row-major f32 `from` [rows, in]. All rows of a
+  // weight must be packed before it is used.
+  virtual void Pack(const float* from, int64_t row, int64_t rows, int64_t out, int64_t in,
+                    std::byte* packed) const = 0;
+  // Floats of a packed recurrent matrix [4 H, H], and its packing from row-major f32.
+  virtual size_t PackedLstmFloats(int64_t hidden) const = 0;
+  virtual void PackLstm(const float* from, int64_t hidden, float* packed) const = 0;
+
+  // --- In a pass. Matrices have stride >= cols; rows start 64-byte aligned unless they are column
+  // slices.
+
+  // out[t] = words[ids[t]] + places[positions[t]] + every.
+  virtual void Embed(const EmbedArgs& args, MatView out) const = 0;
+  // out = act(x Wᵀ + b). out must not alias x.
+  virtual void Linear(MatView x, const Weight& w, Act act, MatView out) const = 0;
+  // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or residual.
+  // Two passes: the mean first, then squared deviations.
+  virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;
+  // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket]) times v.
+  virtual void Attention(const AttentionArgs& args, MatView out) const = 0;
+  virtual size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
+                                       const RelativeTerms* relative) const = 0;
+  // out[n] = one row for rows ranges[n] of x; a zero row for an empty range.
+  virtual void Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
+                    MatView out) const = 0;
+  // out [W, 2 H] = [forward ; backward] hidden states of an LSTM over each sequence; PyTorch's
+  // equations and gate order i f g o.
+  virtual void Lstm(const LstmArgs& args, MatView out) const = 0;
+  virtual size_t LstmScratchBytes(int64_t hidden, int64_t sequences) const = 0;
+  // scores[score_begins[s] + (i K + k) C_s + c] = act(u_i + v_{i+k}) · g_c + constant_c for each word i
+  // of sequence s, width k and label c of its group. Spans that run past the sequence get -infinity.
+  virtual void SpanScores(const SpanScoreArgs& args, std::span<float> scores) const = 0;
+  virtual size_t SpanScoreScratchBytes(int64_t features, int64_t widths,
+                                       int64_t most_labels) const = 0;
+  // out[t] = the rows t - (kernel - 1) / 2 ... t + (kernel - 1) / 2 of x side by side, each column
+  // group apart: out[t, c * kernel + j] = x[t + j - (kernel - 1) / 2, c], zero past the ends of the
+  // sequence of row t. Rows [first, first + out.rows) of x only.
+  virtual void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
+                      MatView out) const = 0;
+  // out[n] = act(u[starts[n]] + v[ends[n]]).
+  virtual void SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
+                          std::span<const int32_t> ends, Act act, MatView out) const = 0;
+};
+
+// The fastest f32 kernels of this machine. `isa` forces one: "avx512", "avx2", "portable"; nullptr or
+// "" takes the environment variable WATERLINE_ISA, and without it the best. nullptr when the machine
+// lacks `isa` or there is no such name. The object lives for ever.
+const Kernels* CpuKernels(const char* isa = nullptr);
+// Every instruction set this build has, fastest first, whether or not the machine can run it.
+std::span<const char* const> CpuIsaNames();
+
+// Kernels that compute nothing and report the sizes of `like`: for planning a pass.
+class DryKernels;
+
+}  // namespace waterline

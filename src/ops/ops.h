@@ -1,0 +1,56 @@
+// The vocabulary models are written in: each call takes memory, checks shapes and runs one kernel.
+// Written once, a model runs dry (to plan) and for real.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/kernels.h"
+#include "memory/arena.h"
+#include "memory/mat.h"
+#include "weights/weight.h"
+
+namespace waterline {
+
+// Not thread-safe: one Ops belongs to one pass, as its arena does.
+class Ops {
+ public:
+  Ops(const Kernels& kernels, Arena& arena) : kernels_(kernels), arena_(arena) {}
+
+  Mat Embed(const EmbedArgs& args, const char* name);
+  Mat Linear(MatView x, const Weight& w, Act act, const char* name);
+  // LayerNorm(x + residual), written over x.
+  void AddLayerNorm(Mat& x, MatView residual, const Norm& norm);
+  void LayerNorm(Mat& x, const Norm& norm) { AddLayerNorm(x, {}, norm); }
+  // act(x W1ᵀ + b1) W2ᵀ + b2, in chunks of rows, so that the wide middle never exists as a whole.
+  Mat FeedForward(MatView x, const Weight& up, Act act, const Weight& down, const char* name);
+  // Attention over `qkv` [T, 3 D], queries, keys and values side by side.
+  Mat Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
+                const RelativeTerms* relative);
+  // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as a
+  // dense weight [D, D kernel]), followed by `act`.
+  Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
+  Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);
+  // One bidirectional LSTM layer over the words of each sequence.
+  struct LstmWeights {
+    Weight input;  // [8 H, in]: both directions, both biases added.
+    const float* forward = nullptr;
+    const float* backward = nullptr;
+    int64_t hidden = 0;
+  };
+  Mat Lstm(MatView x, const LstmWeights& w, SequenceBegins begins);
+  // Scores of all spans; see Kernels::SpanScores. Writes to `scores` (empty when dry).
+  void SpanScores(SpanScoreArgs args, std::span<float> scores);
+  Mat SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
+                 std::span<const int32_t> ends, Act act);
+
+  bool dry() const { return arena_.dry(); }
+  Arena& arena() { return arena_; }
+
+ private:
+  const Kernels& kernels_;
+  Arena& arena_;
+};
+
+}  // namespace waterline
