@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace waterline {
@@ -23,25 +24,53 @@ struct OverlapRule {
   bool multi_label = false;  // Keep several labels on the same span.
 };
 
-// sigmoid(logit) in f32, as torch computes it.
+// sigmoid(logit) = 1 / (1 + exp(-logit)) in f32, as torch computes it. NaN gives NaN.
 float Probability(float logit);
 
-// Appends the candidates of one text: spans (s, s + k) with Probability(logit) > threshold (strict;
-// NaN never passes) that end inside the text, ordered by s, then k, then label.
-//   logits   [words, widths, labels], row-major
-//   allowed  when not nullptr: only these (start, end) pairs may be found; others are dropped.
+// The logits of one text: logits[(s * widths + k) * stride + label] is that of the words s to s +
+// k. Labels from `labels` up to `stride` are those of other texts of the batch and are never read
+// as results.
 struct SpanScoresView {
   const float* logits = nullptr;
-  int32_t words = 0;
-  int32_t widths = 0;
-  int32_t labels = 0;
+  int32_t words = 0;   // Words of this text.
+  int32_t widths = 0;  // Widths 1 to `widths` words are scored.
+  int32_t labels = 0;  // Labels of this text.
+  int32_t stride = 0;  // Columns between one (s, k) and the next, >= labels; 0 means `labels`.
 };
+
+// Appends the candidates of one text: spans (s, s + k) with Probability(logit) > threshold (strict,
+// in f32; NaN never passes) that end inside the text, ordered by s, then k, then label.
+//   threshold  any number: 1 and more find nothing, less than 0 everything but NaN
+//   allowed    when not nullptr: only these (start, end) pairs may be found; pairs that cannot be
+//              scored are ignored. Others are dropped whatever the threshold (the reference lets
+//              them pass with probability 0 when it is negative).
+// Scratch: one bit a span when `allowed` is given, from the resource of `candidates`. Cost: one
+// comparison a logit; the sigmoid only for those near the threshold or above it.
 void FindCandidates(const SpanScoresView& scores, float threshold,
                     const std::pmr::vector<std::pair<int32_t, int32_t>>* allowed,
                     std::pmr::vector<Span>& candidates);
 
+// One class of a span, by probability.
+struct ClassScore {
+  int32_t label = 0;
+  float score = 0;
+};
+inline constexpr int32_t kTopClasses = 5;
+
+// Writes the min(out.size(), labels) likeliest labels of the words `start` to `start + width` to
+// `out`, most likely first, equal ones in the order of their labels, and returns how many there
+// are. Labels whose logit is NaN are left out. Callers pass kTopClasses places to get what the
+// reference calls class_probs. The span must lie inside the text and width < widths.
+size_t TopClasses(const SpanScoresView& scores, int32_t start, int32_t width,
+                  std::span<ClassScore> out);
+
 // Removes what conflicts: candidates by descending score (stable), each kept when it conflicts with
-// none kept before, then stably sorted by start alone. In place.
+// none kept before, then stably sorted by start alone. In place. Two spans conflict when they
+//   are the same words: unless rule.multi_label (the labels play no role)
+//   overlap otherwise:  unless rule.nested and one lies inside the other
+// Requires 0 <= start <= end. Scratch, from the resource of `spans`: 28 bytes a span and 8 a word.
+// Cost for n spans: O(n log n), and for each its number of words (an eighth of a cycle a word in
+// flat rules), and when nested but not multi-label the kept spans that share its start.
 void ResolveOverlaps(OverlapRule rule, std::pmr::vector<Span>& spans);
 
 }  // namespace waterline

@@ -16,9 +16,10 @@ struct Word {
   uint32_t end = 0;
 };
 
-// Appends the words of `text`, in order: the matches of the reference's `\w+(?:[-_]\w+)*|\S` (Python
-// re, Unicode 14), see spec/gliner-data-and-decoding.md 3.1. `text` must be valid UTF-8 and shorter
-// than 4 GiB.
+// Appends the words of `text`, in order: the matches of the reference's `\w+(?:[-_]\w+)*|\S`
+// (Python re, Unicode 14), see spec/gliner-data-and-decoding.md 3.1. Words never overlap, and every
+// code point that is not whitespace is in one. `text` must be valid UTF-8 and shorter than 4 GiB.
+// Linear.
 void SplitWords(std::string_view text, std::pmr::vector<Word>& words);
 
 }  // namespace waterline
