@@ -1,0 +1,238 @@
+// Zero-shot entity recognition with GLiNER models, inside a memory budget. Start here.
+//
+//   auto engine = waterline::Engine::Load("urchade/gliner_small-v2.1", {.memory_budget = 1 << 30});
+//   if (!engine.ok()) return Report(engine.error());
+//   auto found = engine->Extract({"Ada Lovelace lived in London."}, {{"person"}, {"city"}});
+//
+// Errors are values (result.h); nothing here throws. Text is UTF-8.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "waterline/result.h"
+
+namespace waterline {
+
+struct EngineOptions {
+  // Bytes that the engine may hold at once: weights, tokenizer, texts in flight, workspace. Never
+  // exceeded. 0: half of the memory that the machine has free at load. Tensors that are read in place
+  // from the mapped checkpoint (word embeddings) are file pages that the system can drop at any time;
+  // Stats reports them beside the budget.
+  size_t memory_budget = 0;
+  // Worker threads; 0: one for each core.
+  int threads = 0;
+  // Most tokens that one pass encodes together. Larger batches need more workspace and stop being
+  // faster on a CPU. A single longer text is encoded alone.
+  int64_t batch_tokens = 1024;
+  // Instruction set: "avx512", "avx2", "portable"; empty: WATERLINE_ISA, or the machine's best.
+  std::string isa;
+};
+
+// An entity type. The name is what comes back; the description, where there is one, is what the
+// model reads.
+struct Label {
+  std::string name;
+  std::string description;
+};
+
+// What the offsets of entities count.
+enum class Offsets {
+  kCodePoints,  // Unicode code points, as Python's str.
+  kBytes,       // Bytes of the UTF-8 text.
+  kUtf16,       // UTF-16 code units, as JavaScript, Java and C#.
+};
+
+struct ExtractOptions {
+  // A span is found when its probability exceeds this (strictly, in f32).
+  float threshold = 0.5f;
+  bool nested = false;       // Also keep an entity that lies wholly inside another one.
+  bool multi_label = false;  // Also keep several labels on the same span.
+  Offsets offsets = Offsets::kCodePoints;
+  // A text longer than the model reads at once (max_len words, or the encoder's positions) is
+  // processed in overlapping windows. true: cut it there instead, as the Python package does;
+  // Extraction::words_cut says how much was lost.
+  bool truncate = false;
+  bool class_scores = false;  // Fill Extraction::class_scores.
+  bool vectors = false;       // Fill Extraction::vectors and label_vectors.
+};
+
+// A candidate given by the caller, in the unit of ExtractOptions::offsets.
+struct TextSpan {
+  size_t start = 0;
+  size_t end = 0;
+};
+
+// A text with settings of its own. Views must live until the call returns.
+struct Document {
+  std::string_view text;
+  const std::vector<Label>* labels = nullptr;    // nullptr: the labels of the call.
+  std::optional<float> threshold;                // Empty: the threshold of the call.
+  const std::vector<TextSpan>* spans = nullptr;  // Only these may be found, where they align with
+                                                 // words; nullptr: any span.
+};
+
+// One labelled slice of a text.
+struct Entity {
+  size_t start = 0;       // In the unit of ExtractOptions::offsets;
+  size_t end = 0;         // one past the last.
+  size_t byte_start = 0;  // The same in bytes: text.substr(byte_start, byte_end - byte_start).
+  size_t byte_end = 0;
+  int32_t label = 0;  // Index into the labels of the document or call (the first of equal names).
+  float score = 0;    // Probability.
+};
+
+struct LabelScore {
+  int32_t label = 0;
+  float score = 0;
+};
+
+// What was found in one text.
+struct Extraction {
+  // Why this text was refused; the others of the call are not affected.
+  //   kInvalidArgument  not UTF-8 (names the byte), labels of its own that cannot be used, a word that
+  //                     is longer than the encoder.
+  //   kOverBudget       it alone needs more memory than the workspace has; says both.
+  //   kBadModel         its scores are not numbers: the checkpoint's weights are broken.
+  std::optional<Error> error;
+  // Ordered by start; same start: by descending score. As the Python package orders them.
+  std::vector<Entity> entities;
+  // With ExtractOptions::class_scores, for each entity its (at most 5) likeliest labels, best first.
+  std::vector<std::vector<LabelScore>> class_scores;
+  // With ExtractOptions::vectors, for each entity the span's vector and the label's vector.
+  std::vector<std::vector<float>> vectors;
+  std::vector<std::vector<float>> label_vectors;
+  int64_t words = 0;
+  int64_t words_cut = 0;  // Words at the end that were not read; only with ExtractOptions::truncate.
+  int64_t windows = 0;    // Passes over parts of the text; 1 for a text of ordinary length.
+};
+
+// One buffer of a plan: `bytes` at `offset` of the workspace from tick `birth` to tick `death`.
+struct PlannedBuffer {
+  std::string name;
+  size_t bytes = 0;
+  size_t offset = 0;
+  int birth = 0;
+  int death = 0;
+};
+
+// What one pass over a batch needs, computed without running it.
+struct BatchPlan {
+  int64_t sequences = 0;
+  int64_t tokens = 0;
+  int64_t words = 0;
+  int64_t labels = 0;
+  size_t bytes = 0;            // Peak of the pass.
+  size_t workspace_bytes = 0;  // What there is.
+  std::vector<PlannedBuffer> buffers;
+};
+
+// Bytes unless said otherwise.
+struct EngineStats {
+  size_t memory_budget = 0;
+  size_t in_use = 0;  // Counted against the budget now.
+  size_t peak = 0;    // Most that was counted at once since load.
+  size_t weights = 0;
+  size_t tokenizer = 0;
+  size_t staging = 0;         // Texts in flight, now.
+  size_t workspace = 0;       // The block that passes run in.
+  size_t workspace_peak = 0;  // Most of it that passes held at once.
+  size_t mapped = 0;          // Tensors read in place from the file, beside the budget.
+  int64_t batches = 0;        // Passes run.
+  int64_t tokens = 0;         // Tokens encoded, prompts and specials included.
+  int64_t texts = 0;
+  int64_t splits = 0;    // Batches cut in two because their plan did not fit.
+  int64_t refusals = 0;  // Texts refused for their size.
+  size_t last_plan = 0;  // Peak of the last pass.
+  int threads = 0;
+  std::string isa;
+};
+
+// What a checkpoint is, and what it takes to run it.
+struct ModelReport {
+  std::string directory;
+  std::string architecture;  // "uni-encoder span"
+  std::string backbone;      // "bert: 6 layers, hidden 384, 12 heads, feed-forward 1536"
+  std::string head;          // "markerV0, spans of up to 12 words, hidden 384, 1 BiLSTM layer"
+  std::string tokenizer;     // "WordPiece, 30522 tokens + 3 added"
+  std::string weights_file;
+  std::string stored_type;  // "f16", or "f16, f32"
+  int64_t parameters = 0;   // Elements of the tensors that are used.
+  int64_t tensors_used = 0;
+  std::vector<std::string> tensors_unused;
+  int64_t max_words = 0;   // max_len: longer texts are processed in windows.
+  int64_t max_tokens = 0;  // What the encoder's positions allow, prompt included.
+  int64_t max_width = 0;   // Widest span in words.
+  size_t file_bytes = 0;
+  size_t weight_bytes = 0;     // Packed, in memory.
+  size_t mapped_bytes = 0;     // Read in place.
+  size_t tokenizer_bytes = 0;
+  size_t smallest_budget = 0;  // The least that Load accepts with these options.
+  // For options.memory_budget (or what 0 stands for): the workspace, and the longest text (in words of
+  // one and a third token, with 10 labels of two tokens) and the most tokens of such texts of 128
+  // tokens that one pass holds. 0 when the budget is too small to load.
+  size_t memory_budget = 0;
+  size_t workspace_bytes = 0;
+  int64_t longest_text_words = 0;
+  int64_t largest_batch_tokens = 0;
+};
+
+// Reads and measures the checkpoint `model` (as Engine::Load takes it) without reading its weights.
+// Errors: those of Engine::Load, except kOverBudget.
+Result<ModelReport> Inspect(const std::string& model, const EngineOptions& options = {});
+
+// A loaded model and the memory it runs in: immutable, cheap to copy (copies share it). Every method
+// is safe to call from any thread; concurrent calls share the workers and the workspace.
+class Engine {
+ public:
+  // Loads a directory with gliner_config.json, or a hub id such as "urchade/gliner_small-v2.1" from
+  // the local Hugging Face cache; empty: the model that ships with Waterline. Weights are packed for
+  // the machine's instruction set; workspace and staging are taken from what the budget leaves.
+  // Errors: kNotFound    a file is missing; names it, and the command that would fetch it.
+  //         kBadModel    a config or file that is broken, tensors that are missing, misshapen or not
+  //                      finite; lists all of them.
+  //         kUnsupported an architecture, backbone or option that this build does not run; names the
+  //                      key, its value and what is possible.
+  //         kOverBudget  the budget is too small; gives the smallest that would do.
+  //         kInvalidArgument  options out of range.
+  //         kIo          the system refused to read or to give memory.
+  static Result<Engine> Load(const std::string& model, const EngineOptions& options = {});
+
+  // Finds the entities of every text; result[i] belongs to texts[i]. Blocks until all are done. The
+  // answer for a text does not depend on the others, on the threads or on the budget. A blank text
+  // has no entities. Equal label names count once.
+  // Errors (of the call as a whole): kInvalidArgument  no labels; a label that holds the model's
+  //   marker; two labels with one description; labels that leave no room for text.
+  Result<std::vector<Extraction>> Extract(std::span<const std::string_view> texts,
+                                          std::span<const Label> labels,
+                                          const ExtractOptions& options = {}) const;
+  Result<std::vector<Extraction>> Extract(std::initializer_list<std::string_view> texts,
+                                          std::initializer_list<Label> labels,
+                                          const ExtractOptions& options = {}) const;
+  // The same for texts with settings of their own. An empty label list of a document finds nothing.
+  Result<std::vector<Extraction>> Extract(std::span<const Document> documents,
+                                          std::span<const Label> labels,
+                                          const ExtractOptions& options = {}) const;
+
+  // The plan of one pass over `texts` together, each cut to what the model reads at once. Nothing
+  // runs. Errors: as Extract; kInvalidArgument for a text that is not UTF-8.
+  Result<BatchPlan> Plan(std::span<const std::string_view> texts,
+                         std::span<const Label> labels) const;
+
+  EngineStats Stats() const;
+
+ private:
+  struct Impl;  // Keeps every other header private.
+  explicit Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace waterline

@@ -1,0 +1,49 @@
+// A fixed set of worker threads that run the items of parallel loops.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace waterline {
+
+// Thread-safe: loops of several callers share the workers, oldest loop first.
+class ThreadPool {
+ public:
+  // Starts `threads` workers (>= 1). `prepare` runs once on each before its first item.
+  ThreadPool(int threads, std::function<void()> prepare);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  // Waits for running loops, then for the workers to end.
+  ~ThreadPool();
+
+  // Calls item(0) ... item(count - 1) on the workers, each once, in any order, at most threads() at a
+  // time; returns when all have returned. `item` must not throw, and must not call For.
+  void For(int64_t count, const std::function<void(int64_t)>& item);
+
+  int threads() const { return static_cast<int>(workers_.size()); }
+
+ private:
+  struct Loop {
+    const std::function<void(int64_t)>* item;
+    int64_t count;
+    int64_t next = 0;     // First item not handed out yet.
+    int64_t running = 0;  // Items handed out and not finished.
+  };
+
+  void Work(const std::function<void()>& prepare);
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable done_;
+  std::list<Loop*> loops_;  // Loops with items left to hand out.
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace waterline

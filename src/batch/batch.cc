@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batch/batch.h"
+
+#include <numeric>
+
+namespace waterline {
+
+int64_t Sequence::tokens(const SequenceTemplate& around) const {
+  const auto& begins = text->word_begins;
+  return around.size() + static_cast<int64_t>(prompt->ids.size()) +
+         static_cast<int64_t>(begins[static_cast<size_t>(word_end)] -
+                              begins[static_cast<size_t>(word_begin)]);
+}
+
+Batch::Batch(std::pmr::memory_resource* memory)
+    : ids(memory),
+      positions(memory),
+      begins(memory),
+      words(memory),
+      word_begins(memory),
+      labels(memory),
+      label_begins(memory),
+      score_begins(memory) {}
+
+Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTemplate& around,
+                int64_t widths, std::pmr::memory_resource* memory) {
+  Batch batch(memory);
+  int64_t tokens = 0, words = 0, labels = 0;
+  for (const Sequence* s : sequences) {
+    tokens += s->tokens(around);
+    words += s->words();
+    labels += s->prompt->labels();
+  }
+  batch.ids.reserve(static_cast<size_t>(tokens));
+  batch.positions.resize(static_cast<size_t>(tokens));
+  batch.words.reserve(static_cast<size_t>(words));
+  batch.labels.reserve(static_cast<size_t>(labels));
+  for (auto* begins : {&batch.begins, &batch.word_begins, &batch.label_begins}) {
+    begins->reserve(sequences.size() + 1);
+    begins->push_back(0);
+  }
+  batch.score_begins.reserve(sequences.size() + 1);
+  batch.score_begins.push_back(0);
+
+  for (const Sequence* s : sequences) {
+    const size_t first = batch.ids.size();
+    batch.ids.insert(batch.ids.end(), around.prefix.begin(), around.prefix.end());
+    const auto prompt_row = static_cast<int32_t>(batch.ids.size());
+    batch.ids.insert(batch.ids.end(), s->prompt->ids.begin(), s->prompt->ids.end());
+    for (const int32_t marker : s->prompt->markers) {
+      batch.labels.push_back({prompt_row + marker, prompt_row + marker + 1});
+    }
+    const auto text_row = static_cast<int64_t>(batch.ids.size());
+    const TokenText& text = *s->text;
+    const auto word_token = [&](int32_t word) {
+      return static_cast<int64_t>(text.word_begins[static_cast<size_t>(word)]);
+    };
+    const int64_t first_id = word_token(s->word_begin);
+    batch.ids.insert(batch.ids.end(), text.ids.begin() + first_id,
+                     text.ids.begin() + word_token(s->word_end));
+    for (int32_t word = s->word_begin; word < s->word_end; ++word) {
+      batch.words.push_back(
+          {static_cast<int32_t>(text_row + word_token(word) - first_id),
+           static_cast<int32_t>(text_row + word_token(word + 1) - first_id)});
+    }
+    batch.ids.insert(batch.ids.end(), around.suffix.begin(), around.suffix.end());
+
+    std::iota(batch.positions.begin() + static_cast<std::ptrdiff_t>(first),
+              batch.positions.begin() + static_cast<std::ptrdiff_t>(batch.ids.size()), 0);
+    batch.begins.push_back(static_cast<int32_t>(batch.ids.size()));
+    batch.word_begins.push_back(static_cast<int32_t>(batch.words.size()));
+    batch.label_begins.push_back(static_cast<int32_t>(batch.labels.size()));
+    batch.score_begins.push_back(batch.score_begins.back() +
+                                 s->words() * widths * s->prompt->labels());
+  }
+  return batch;
+}
+
+}  // namespace waterline

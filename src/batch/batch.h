@@ -1,0 +1,51 @@
+// What one forward pass works on: sequences packed end to end, without padding.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "tokens/prompt.h"
+#include "tokens/token_text.h"
+
+namespace waterline {
+
+// One sequence to encode: the prompt of a label set, then words [word_begin, word_end) of a text. A
+// text is one sequence, or several overlapping ones when it is long.
+struct Sequence {
+  const Prompt* prompt = nullptr;
+  const TokenText* text = nullptr;
+  int32_t word_begin = 0;
+  int32_t word_end = 0;
+  int32_t own_begin = 0;  // Spans that start in [own_begin, own_end) are found in this sequence.
+  int32_t own_end = 0;
+  int64_t text_index = 0;  // Of the caller's list.
+
+  int64_t words() const { return word_end - word_begin; }
+  // Tokens with the prompt and the template's specials.
+  int64_t tokens(const SequenceTemplate& around) const;
+};
+
+// Counts decide how much memory a pass needs: two batches with equal begins have equal plans.
+struct Batch {
+  std::pmr::vector<int32_t> ids;          // [T]
+  std::pmr::vector<int32_t> positions;    // [T] index in the own sequence.
+  std::pmr::vector<int32_t> begins;       // [B + 1] over tokens.
+  std::pmr::vector<RowRange> words;       // [W] tokens of each word, rows of the hidden states.
+  std::pmr::vector<int32_t> word_begins;  // [B + 1] over words.
+  std::pmr::vector<RowRange> labels;      // [C] token that stands for each label.
+  std::pmr::vector<int32_t> label_begins;  // [B + 1] over labels.
+  std::pmr::vector<int64_t> score_begins;  // [B + 1] over scores: words * widths * labels of each.
+
+  explicit Batch(std::pmr::memory_resource* memory);
+  int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
+};
+
+// Packs `sequences` in the order given. `widths` is the head's K.
+Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTemplate& around,
+                int64_t widths, std::pmr::memory_resource* memory);
+
+}  // namespace waterline

@@ -1,0 +1,40 @@
+// Token ids -> hidden states. One file per backbone.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
+#include <optional>
+#include <string>
+
+#include "batch/batch.h"
+#include "checkpoint/config.h"
+#include "ops/binder.h"
+#include "ops/ops.h"
+#include "waterline/result.h"
+
+namespace waterline {
+
+// Immutable; safe from any thread.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  // Hidden states [T, width()] of all tokens of the batch.
+  virtual Mat Forward(Ops& ops, const Batch& batch) const = 0;
+  virtual int64_t width() const = 0;
+  // Most tokens one sequence may have.
+  virtual int64_t longest() const = 0;
+};
+
+// The encoder that `config` describes, with the weights below `weights`. Problems with tensors are
+// noted in the binder's report. Tables of the encoder's own live in `memory`.
+// Errors: kUnsupported  a backbone or an option of it that is not known here; names key and value.
+Result<std::unique_ptr<Encoder>> MakeEncoder(const BackboneConfig& config, Binder weights,
+                                             std::pmr::memory_resource* memory);
+
+// The activation that a config calls `name` ("gelu", "relu", ...); nullopt when it is not known.
+std::optional<Act> ParseAct(const std::string& name);
+
+}  // namespace waterline

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/binder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace waterline {
+namespace {
+
+constexpr size_t kAlign = 64;
+constexpr int64_t kRowsAtOnce = 64;  // Rows widened to f32 before they are packed.
+
+}  // namespace
+
+Binder Binder::In(std::string_view prefix) const {
+  Binder inner = *this;
+  inner.prefix_ = Full(prefix);
+  return inner;
+}
+
+std::string Binder::Full(std::string_view name) const {
+  return prefix_.empty() ? std::string(name) : fmt::format("{}.{}", prefix_, name);
+}
+
+bool Binder::Has(std::string_view name) const { return file_->Find(Full(name)) != nullptr; }
+
+const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<int64_t> shape) {
+  const std::string full = Full(name);
+  const StoredTensor* tensor = file_->Find(full);
+  if (tensor == nullptr) {
+    report_->problems.push_back(fmt::format("{} is missing, expected {}", full, ShapeText(shape)));
+    return nullptr;
+  }
+  if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
+    report_->problems.push_back(
+        fmt::format("{} is {}, expected {}", full, ShapeText(tensor->shape), ShapeText(shape)));
+    return nullptr;
+  }
+  if (!IsFloat(tensor->type)) {
+    report_->problems.push_back(fmt::format("{} has type {}, expected f32, f16 or bf16", full,
+                                            DtypeName(tensor->type)));
+    return nullptr;
+  }
+  report_->used.push_back(full);
+  report_->parameters += tensor->elements();
+  return tensor;
+}
+
+std::byte* Binder::TakeBytes(size_t bytes) {
+  const size_t at = report_->block_bytes;
+  report_->block_bytes += (bytes + kAlign - 1) / kAlign * kAlign;
+  if (measuring()) return nullptr;
+  WATERLINE_CHECK(report_->block_bytes <= block_.size());
+  return block_.data() + at;
+}
+
+float* Binder::TakeFloats(int64_t count) {
+  return reinterpret_cast<float*>(TakeBytes(static_cast<size_t>(count) * sizeof(float)));
+}
+
+void Binder::CheckFinite(std::string_view name, const float* values, size_t count) {
+  const float* bad = std::find_if(values, values + count, [](float v) { return !std::isfinite(v); });
+  if (bad != values + count) {
+    report_->problems.push_back(
+        fmt::format("{} holds {}, expected finite numbers", Full(name), *bad));
+  }
+}
+
+void Binder::Done(const StoredTensor& tensor) {
+  // What was packed is not read from the file again.
+  const auto offset = static_cast<size_t>(tensor.data - file_->file().bytes().data());
+  file_->file().DropPages(offset, tensor.bytes());
+}
+
+void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
+                      int64_t in, std::byte* packed) {
+  if (tensor == nullptr || packed == nullptr) return;
+  const int64_t rows = tensor->elements() / in;
+  std::pmr::vector<float> widened(static_cast<size_t>(std::min(rows, kRowsAtOnce) * in), loading_);
+  for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, rows - begin);
+    const size_t elements = static_cast<size_t>(count * in);
+    ToF32(tensor->type,
+          tensor->data + static_cast<size_t>(begin * in) * DtypeBytes(tensor->type), widened.data(),
+          elements);
+    CheckFinite(name, widened.data(), elements);
+    kernels_->Pack(widened.data(), row + begin, count, out, in, packed);
+  }
+  Done(*tensor);
+}
+
+void Binder::CopyVector(const StoredTensor* tensor, std::string_view name, float* to) {
+  if (tensor == nullptr || to == nullptr) return;
+  ToF32(tensor->type, tensor->data, to, static_cast<size_t>(tensor->elements()));
+  CheckFinite(name, to, static_cast<size_t>(tensor->elements()));
+}
+
+Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias) {
+  const std::string weight_name = fmt::format("{}.weight", name);
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
+  PackRows(Read(weight_name, {out, in}), weight_name, 0, out, in, packed);
+  Weight w{.out = out, .in = in, .packed = packed};
+  if (bias) {
+    const std::string bias_name = fmt::format("{}.bias", name);
+    float* values = TakeFloats(out);
+    CopyVector(Read(bias_name, {out}), bias_name, values);
+    w.bias = values;
+  }
+  return w;
+}
+
+Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_t out_each,
+                           int64_t in) {
+  const int64_t out = out_each * static_cast<int64_t>(names.size());
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
+  float* bias = TakeFloats(out);
+  int64_t row = 0;
+  for (const std::string_view name : names) {
+    const std::string weight_name = fmt::format("{}.weight", name);
+    const std::string bias_name = fmt::format("{}.bias", name);
+    PackRows(Read(weight_name, {out_each, in}), weight_name, row, out, in, packed);
+    CopyVector(Read(bias_name, {out_each}), bias_name, bias == nullptr ? nullptr : bias + row);
+    row += out_each;
+  }
+  return {.out = out, .in = in, .packed = packed, .bias = bias};
+}
+
+Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin,
+                             int64_t in, bool bias) {
+  const std::string weight_name = fmt::format("{}.weight", name);
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
+  const StoredTensor* tensor = Read(weight_name, {out, all});
+  if (tensor != nullptr && packed != nullptr) {
+    std::pmr::vector<float> row(static_cast<size_t>(in), loading_);
+    for (int64_t r = 0; r < out; ++r) {
+      ToF32(tensor->type,
+            tensor->data + static_cast<size_t>(r * all + begin) * DtypeBytes(tensor->type), row.data(),
+            row.size());
+      CheckFinite(weight_name, row.data(), row.size());
+      kernels_->Pack(row.data(), r, 1, out, in, packed);
+    }
+  }
+  Weight w{.out = out, .in = in, .packed = packed};
+  if (bias) {
+    const std::string bias_name = fmt::format("{}.bias", name);
+    float* values = TakeFloats(out);
+    CopyVector(Read(bias_name, {out}), bias_name, values);
+    w.bias = values;
+  }
+  return w;
+}
+
+Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
+  const std::string weight_name = fmt::format("{}.weight", name);
+  const std::string bias_name = fmt::format("{}.bias", name);
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(in + 1, out));
+  const StoredTensor* weight = Read(weight_name, {out, in});
+  const StoredTensor* bias = Read(bias_name, {out});
+  if (packed != nullptr && weight != nullptr && bias != nullptr) {
+    std::pmr::vector<float> rows(static_cast<size_t>(out * in), loading_);
+    ToF32(weight->type, weight->data, rows.data(), rows.size());
+    CheckFinite(weight_name, rows.data(), rows.size());
+    std::pmr::vector<float> column(static_cast<size_t>(out), loading_);
+    for (int64_t i = 0; i < in; ++i) {
+      for (int64_t o = 0; o < out; ++o) {
+        column[static_cast<size_t>(o)] = rows[static_cast<size_t>(o * in + i)];
+      }
+      kernels_->Pack(column.data(), i, 1, in + 1, out, packed);
+    }
+    CopyVector(bias, bias_name, column.data());
+    kernels_->Pack(column.data(), in, 1, in + 1, out, packed);
+    Done(*weight);
+  }
+  return {.out = in + 1, .in = out, .packed = packed};
+}
+
+Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups,
+                      int64_t kernel) {
+  const std::string weight_name = fmt::format("{}.weight", name);
+  const std::string bias_name = fmt::format("{}.bias", name);
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in * kernel));
+  float* bias = TakeFloats(out);
+  const int64_t group_in = in / groups;
+  const StoredTensor* tensor = Read(weight_name, {out, group_in, kernel});
+  if (packed != nullptr && tensor != nullptr) {
+    // Channels of other groups get zero weights.
+    std::pmr::vector<float> row(static_cast<size_t>(in * kernel), loading_);
+    for (int64_t o = 0; o < out; ++o) {
+      std::fill(row.begin(), row.end(), 0.f);
+      const int64_t first = o / (out / groups) * group_in * kernel;
+      ToF32(tensor->type,
+            tensor->data + static_cast<size_t>(o * group_in * kernel) * DtypeBytes(tensor->type),
+            row.data() + first, static_cast<size_t>(group_in * kernel));
+      CheckFinite(weight_name, row.data(), row.size());
+      kernels_->Pack(row.data(), o, 1, out, in * kernel, packed);
+    }
+    Done(*tensor);
+  }
+  CopyVector(Read(bias_name, {out}), bias_name, bias);
+  return {.out = out, .in = in * kernel, .packed = packed, .bias = bias};
+}
+
+Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden) {
+  const Binder lstm = In(name);
+  Binder reader = lstm;
+  Ops::LstmWeights w;
+  w.hidden = hidden;
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(8 * hidden, in));
+  float* bias = TakeFloats(8 * hidden);
+  float* recurrent[2] = {TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden))),
+                         TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)))};
+  const char* const suffix[2] = {"", "_reverse"};
+  for (int64_t d = 0; d < 2; ++d) {
+    const std::string ih = fmt::format("weight_ih_l{}{}", layer, suffix[d]);
+    const std::string hh = fmt::format("weight_hh_l{}{}", layer, suffix[d]);
+    reader.PackRows(reader.Read(ih, {4 * hidden, in}), ih, d * 4 * hidden, 8 * hidden, in, packed);
+    const StoredTensor* tensor = reader.Read(hh, {4 * hidden, hidden});
+    if (tensor != nullptr && packed != nullptr) {
+      std::pmr::vector<float> rows(static_cast<size_t>(4 * hidden * hidden), loading_);
+      reader.CopyVector(tensor, hh, rows.data());
+      kernels_->PackLstm(rows.data(), hidden, recurrent[d]);
+      Done(*tensor);
+    }
+    // Both biases are added once here instead of at every step.
+    std::pmr::vector<float> sum(static_cast<size_t>(4 * hidden), 0.f, loading_);
+    std::pmr::vector<float> part(static_cast<size_t>(4 * hidden), 0.f, loading_);
+    for (const char* which : {"ih", "hh"}) {
+      const std::string bias_name = fmt::format("bias_{}_l{}{}", which, layer, suffix[d]);
+      reader.CopyVector(reader.Read(bias_name, {4 * hidden}), bias_name,
+                        measuring() ? nullptr : part.data());
+      for (size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
+    }
+    if (bias != nullptr) std::copy(sum.begin(), sum.end(), bias + d * 4 * hidden);
+  }
+  w.input = {.out = 8 * hidden, .in = in, .packed = packed, .bias = bias};
+  w.forward = recurrent[0];
+  w.backward = recurrent[1];
+  return w;
+}
+
+Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps) {
+  const std::string gamma_name = fmt::format("{}.weight", name);
+  const std::string beta_name = fmt::format("{}.bias", name);
+  float* gamma = TakeFloats(width);
+  float* beta = TakeFloats(width);
+  CopyVector(Read(gamma_name, {width}), gamma_name, gamma);
+  CopyVector(Read(beta_name, {width}), beta_name, beta);
+  return {.width = width, .gamma = gamma, .beta = beta, .eps = static_cast<float>(eps)};
+}
+
+Table Binder::MappedTable(std::string_view name, int64_t rows, int64_t cols) {
+  return Map(Read(name, {rows, cols}), rows, cols);
+}
+
+Table Binder::MappedVector(std::string_view name, int64_t width) {
+  return Map(Read(name, {width}), 1, width);
+}
+
+Table Binder::Map(const StoredTensor* tensor, int64_t rows, int64_t cols) {
+  Table table{.rows = rows, .cols = cols};
+  if (tensor != nullptr) {
+    table.type = tensor->type;
+    table.data = tensor->data;
+    report_->mapped_bytes += tensor->bytes();
+  }
+  return table;
+}
+
+const float* Binder::Row(std::string_view name, int64_t rows, int64_t cols, int64_t row) {
+  float* values = TakeFloats(cols);
+  const StoredTensor* tensor = Read(name, {rows, cols});
+  if (tensor != nullptr && values != nullptr) {
+    ToF32(tensor->type,
+          tensor->data + static_cast<size_t>(row * cols) * DtypeBytes(tensor->type), values,
+          static_cast<size_t>(cols));
+    CheckFinite(name, values, static_cast<size_t>(cols));
+  }
+  return values;
+}
+
+MatView Binder::Project(const Table& table, const Norm& norm, std::string_view name, int64_t out) {
+  const int64_t stride = (out + 15) / 16 * 16;
+  MatView projected{TakeFloats(table.rows * stride), table.rows, out, stride};
+  const std::string weight_name = fmt::format("{}.weight", name);
+  const std::string bias_name = fmt::format("{}.bias", name);
+  const StoredTensor* weight = Read(weight_name, {out, table.cols});
+  const StoredTensor* bias = Read(bias_name, {out});
+  if (measuring() || weight == nullptr || bias == nullptr || table.data == nullptr) return projected;
+
+  const int64_t in_stride = (table.cols + 15) / 16 * 16;
+  std::pmr::vector<float> rows(static_cast<size_t>(table.rows * in_stride + 16), loading_);
+  float* aligned = rows.data() + (kAlign - reinterpret_cast<uintptr_t>(rows.data()) % kAlign) %
+                                     kAlign / sizeof(float);
+  const MatView x{aligned, table.rows, table.cols, in_stride};
+  for (int64_t r = 0; r < table.rows; ++r) {
+    ToF32(table.type,
+          table.data + static_cast<size_t>(r * table.cols) * DtypeBytes(table.type), x.row(r),
+          static_cast<size_t>(table.cols));
+  }
+  if (norm.width > 0) kernels_->AddLayerNorm(x, {}, norm, x);
+
+  std::pmr::vector<std::byte> packed(kernels_->PackedBytes(out, table.cols) + kAlign, loading_);
+  std::byte* at = packed.data() + (kAlign - reinterpret_cast<uintptr_t>(packed.data()) % kAlign) % kAlign;
+  PackRows(weight, weight_name, 0, out, table.cols, at);
+  std::pmr::vector<float> bias_values(static_cast<size_t>(out), loading_);
+  CopyVector(bias, bias_name, bias_values.data());
+  kernels_->Linear(x, {.out = out, .in = table.cols, .packed = at, .bias = bias_values.data()},
+                   Act::kNone, projected);
+  return projected;
+}
+
+}  // namespace waterline

@@ -1,0 +1,97 @@
+// From the tensors of a checkpoint to weights that kernels read.
+//
+// Binding runs twice through the same code, as a pass does: first measuring, to know every byte the
+// weights will take before one is read, then for real, packing into one block.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <memory_resource>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "memory/mat.h"
+#include "ops/ops.h"
+#include "weights/tensor_file.h"
+#include "weights/weight.h"
+
+namespace waterline {
+
+// What was read, and what was wrong with it; shared by a binder and those made from it.
+struct BindingReport {
+  std::vector<std::string> problems;  // One sentence for each missing, misshapen or broken tensor.
+  std::vector<std::string> used;      // Names of the tensors that were read.
+  size_t block_bytes = 0;             // Bytes of the weight block used so far.
+  size_t mapped_bytes = 0;            // Bytes of tensors that stay in the mapped file.
+  int64_t parameters = 0;             // Elements of the tensors that were read.
+};
+
+// Reads tensors below a prefix. A problem is noted in the report and binding goes on with empty
+// weights, so that all problems of a checkpoint are reported together.
+class Binder {
+ public:
+  // Measures when `block` is empty; else packs into it. Buffers of the reading come from `loading`.
+  Binder(const TensorFile& file, const Kernels& kernels, std::span<std::byte> block,
+         std::pmr::memory_resource* loading, BindingReport& report)
+      : file_(&file), kernels_(&kernels), block_(block), loading_(loading), report_(&report) {}
+
+  // The same, below `prefix` + ".".
+  Binder In(std::string_view prefix) const;
+
+  bool measuring() const { return block_.empty(); }
+  bool Has(std::string_view name) const;
+
+  // `name`.weight [out, in] and `name`.bias [out].
+  Weight Linear(std::string_view name, int64_t out, int64_t in, bool bias = true);
+  // Several linear maps of the same input as one: rows of names[0], then of names[1], ...
+  Weight LinearStack(std::initializer_list<std::string_view> names, int64_t out_each, int64_t in);
+  // Columns [begin, begin + in) of `name`.weight [out, all]; with its bias or without.
+  Weight LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin, int64_t in,
+                       bool bias);
+  // The transposed map with the bias as one more row: W' [in + 1, out], W'[:in] = Wᵀ, W'[in] = b. So
+  // p W'ᵀ = [p W, p·b]: what is left of a linear map when its output is only multiplied with p.
+  Weight LinearFolded(std::string_view name, int64_t out, int64_t in);
+  // Conv1d `name`.weight [out, in / groups, kernel] and bias, as a linear map over windows
+  // [in * kernel] (column c * kernel + j).
+  Weight Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups, int64_t kernel);
+  // One bidirectional layer of a PyTorch LSTM with input width `in`, H = hidden.
+  Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden);
+  // `name`.weight and `name`.bias, [width] each.
+  Norm LayerNorm(std::string_view name, int64_t width, double eps);
+  // A tensor `name` [rows, cols] that stays in the file.
+  Table MappedTable(std::string_view name, int64_t rows, int64_t cols);
+  // A tensor `name` [width] that stays in the file, as a table of one row.
+  Table MappedVector(std::string_view name, int64_t width);
+  // A row of a table, as f32.
+  const float* Row(std::string_view name, int64_t rows, int64_t cols, int64_t row);
+  // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone is
+  // computed once, here. `norm` may have width 0 for none.
+  MatView Project(const Table& table, const Norm& norm, std::string_view name, int64_t out);
+
+ private:
+  const StoredTensor* Read(std::string_view name, std::initializer_list<int64_t> shape);
+  Table Map(const StoredTensor* tensor, int64_t rows, int64_t cols);
+  std::string Full(std::string_view name) const;
+  float* TakeFloats(int64_t count);
+  std::byte* TakeBytes(size_t bytes);
+  void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out, int64_t in,
+                std::byte* packed);
+  void CopyVector(const StoredTensor* tensor, std::string_view name, float* to);
+  void CheckFinite(std::string_view name, const float* values, size_t count);
+  void Done(const StoredTensor& tensor);
+
+  const TensorFile* file_;
+  const Kernels* kernels_;
+  std::span<std::byte> block_;
+  std::pmr::memory_resource* loading_;
+  BindingReport* report_;
+  std::string prefix_;
+};
+
+}  // namespace waterline

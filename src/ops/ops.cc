@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/ops.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace waterline {
+namespace {
+
+// Rows of the wide middle of a feed-forward that exist at once. Large enough that the weights are
+// read from cache once per chunk, small enough that the middle stays a few MB.
+constexpr int64_t kChunkRows = 128;
+
+std::span<std::byte> Scratch(Mat& mat) {
+  if (mat.view().data == nullptr) return {};
+  return {reinterpret_cast<std::byte*>(mat.view().data),
+          static_cast<size_t>(mat.rows() * mat.view().stride) * sizeof(float)};
+}
+
+// Scratch memory of at least `bytes`, as a matrix so that it has a slot in the plan.
+Mat MakeScratch(Arena& arena, size_t bytes, const char* name) {
+  return Mat(arena, 1, static_cast<int64_t>((bytes + sizeof(float) - 1) / sizeof(float)), name);
+}
+
+int64_t Sequences(SequenceBegins begins) { return static_cast<int64_t>(begins.size()) - 1; }
+
+int64_t Longest(SequenceBegins begins) {
+  int32_t longest = 0;
+  for (size_t s = 1; s < begins.size(); ++s) longest = std::max(longest, begins[s] - begins[s - 1]);
+  return longest;
+}
+
+}  // namespace
+
+Mat Ops::Embed(const EmbedArgs& args, const char* name) {
+  WATERLINE_CHECK(args.places.data == nullptr || args.positions.size() == args.ids.size());
+  WATERLINE_CHECK(args.places.data == nullptr || args.places.cols == args.words.cols);
+  Mat out(arena_, static_cast<int64_t>(args.ids.size()), args.words.cols, name);
+  kernels_.Embed(args, out);
+  return out;
+}
+
+Mat Ops::Linear(MatView x, const Weight& w, Act act, const char* name) {
+  WATERLINE_CHECK(x.cols == w.in);
+  Mat out(arena_, x.rows, w.out, name);
+  kernels_.Linear(x, w, act, out);
+  return out;
+}
+
+void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
+  WATERLINE_CHECK(x.cols() == norm.width);
+  WATERLINE_CHECK(residual.empty() || (residual.rows == x.rows() && residual.cols == x.cols()));
+  kernels_.AddLayerNorm(x, residual, norm, x);
+}
+
+Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, const char* name) {
+  WATERLINE_CHECK(x.cols == up.in && up.out == down.in);
+  Mat out(arena_, x.rows, down.out, name);
+  Mat middle(arena_, std::min(x.rows, kChunkRows), up.out, "feed-forward chunk");
+  for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
+    const int64_t end = std::min(x.rows, begin + kChunkRows);
+    const MatView part = middle.view().Rows(0, end - begin);
+    kernels_.Linear(x.Rows(begin, end), up, act, part);
+    kernels_.Linear(part, down, Act::kNone, out.view().Rows(begin, end));
+  }
+  return out;
+}
+
+Mat Ops::Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
+                   const RelativeTerms* relative) {
+  const int64_t width = qkv.cols / 3;
+  WATERLINE_CHECK(qkv.cols == 3 * width && width % heads == 0);
+  const int64_t longest = Longest(begins);
+  WATERLINE_CHECK(relative == nullptr || longest <= relative->reach + 1);
+  Mat out(arena_, qkv.rows, width, "attention");
+  Mat scratch = MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, width / heads, relative),
+                            "attention scratch");
+  kernels_.Attention({.q = qkv.Cols(0, width),
+                      .k = qkv.Cols(width, 2 * width),
+                      .v = qkv.Cols(2 * width, 3 * width),
+                      .begins = begins,
+                      .longest = longest,
+                      .heads = heads,
+                      .scale = scale,
+                      .relative = relative,
+                      .scratch = Scratch(scratch)},
+                     out);
+  return out;
+}
+
+Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act) {
+  WATERLINE_CHECK(x.cols * kernel == w.in && kernel % 2 == 1);
+  Mat out(arena_, x.rows, w.out, "convolution");
+  Mat window(arena_, std::min(x.rows, kChunkRows), w.in, "convolution windows");
+  for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
+    const int64_t end = std::min(x.rows, begin + kChunkRows);
+    const MatView part = window.view().Rows(0, end - begin);
+    kernels_.Unfold(x, begins, kernel, begin, part);
+    kernels_.Linear(part, w, act, out.view().Rows(begin, end));
+  }
+  return out;
+}
+
+Mat Ops::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name) {
+  Mat out(arena_, static_cast<int64_t>(ranges.size()), x.cols, name);
+  kernels_.Pool(x, ranges, pooling, out);
+  return out;
+}
+
+Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
+  const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
+  Mat out(arena_, x.rows, 2 * w.hidden, "LSTM");
+  Mat scratch = MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)),
+                            "LSTM scratch");
+  kernels_.Lstm({.gates = gates,
+                 .forward = w.forward,
+                 .backward = w.backward,
+                 .hidden = w.hidden,
+                 .begins = begins,
+                 .scratch = Scratch(scratch)},
+                out);
+  return out;
+}
+
+void Ops::SpanScores(SpanScoreArgs args, std::span<float> scores) {
+  WATERLINE_CHECK(args.start.cols == args.end.cols && args.start.rows == args.end.rows);
+  WATERLINE_CHECK(args.labels.cols == args.start.cols || args.labels.cols == args.start.cols + 1);
+  WATERLINE_CHECK(args.word_begins.size() == args.label_begins.size());
+  const size_t bytes = kernels_.SpanScoreScratchBytes(args.start.cols, args.widths,
+                                                      Longest(args.label_begins));
+  Mat scratch = MakeScratch(arena_, bytes, "span score scratch");
+  args.scratch = Scratch(scratch);
+  kernels_.SpanScores(args, scores);
+}
+
+Mat Ops::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
+                    std::span<const int32_t> ends, Act act) {
+  WATERLINE_CHECK(start.cols == end.cols && starts.size() == ends.size());
+  Mat out(arena_, static_cast<int64_t>(starts.size()), start.cols, "span hidden");
+  kernels_.SpanHidden(start, end, starts, ends, act, out);
+  return out;
+}
+
+}  // namespace waterline

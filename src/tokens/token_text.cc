@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/token_text.h"
+
+namespace waterline {
+
+TokenText Tokenize(std::string_view text, const Tokenizer& tokenizer,
+                   std::pmr::memory_resource* memory) {
+  TokenText result(memory);
+  SplitWords(text, result.words);
+  result.word_begins.reserve(result.words.size() + 1);
+  result.ids.reserve(result.words.size() + result.words.size() / 4);
+  for (const Word& word : result.words) {
+    result.word_begins.push_back(static_cast<uint32_t>(result.ids.size()));
+    tokenizer.EncodeWord(text.substr(word.begin, word.end - word.begin), result.ids);
+  }
+  result.word_begins.push_back(static_cast<uint32_t>(result.ids.size()));
+  return result;
+}
+
+}  // namespace waterline
