@@ -4,31 +4,20 @@
 // A kernel does not allocate, lock, log or check: Ops has taken the output and the scratch from the
 // plan and checked the shapes. All methods are const and safe to call from any thread.
 //
-// Same answers: a row of the output depends on its own row (attention, LSTM: its own sequence) alone,
-// and is summed in an order that does not depend on how many other rows there are or where it lies.
-// SPDX-License-Identifier: Apache-2.0
+// Same answers: a row of the output depends on its own row (attention, LSTM: its own sequence)
+// alone, and is summed in an order that does not depend on how many other rows there are or where
+// it lies. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "kernels/act.h"
 #include "memory/mat.h"
 #include "weights/weight.h"
 
 namespace waterline {
-
-enum class Act {
-  kNone,
-  kRelu,
-  kGelu,      // x Phi(x), the exact erf form.
-  kGeluTanh,  // The tanh approximation ("gelu_new", "gelu_pytorch_tanh").
-  kTanh,
-  kSilu,
-};
-
-// Which sub-words stand for a word (config key subtoken_pooling).
-enum class Pooling { kFirst, kLast, kMean, kMax };
 
 // Rows [begin, end) of a matrix. Empty for a word without sub-words.
 struct RowRange {
@@ -69,11 +58,12 @@ struct AttentionArgs {
 };
 
 struct LstmArgs {
-  MatView gates;  // [W, 8 H]: x Wihᵀ + b_ih + b_hh, forward i f g o then backward i f g o, H wide each.
-  const float* forward;   // Whh of each direction, packed by PackLstm.
+  MatView
+      gates;  // [W, 8 H]: x Wihᵀ + b_ih + b_hh, forward i f g o then backward i f g o, H wide each.
+  const float* forward;  // Whh of each direction, packed by PackLstm.
   const float* backward;
-  int64_t hidden = 0;     // H
-  SequenceBegins begins;  // Over words.
+  int64_t hidden = 0;            // H
+  SequenceBegins begins;         // Over words.
   std::span<std::byte> scratch;  // LstmScratchBytes; 64-byte aligned.
 };
 
@@ -81,8 +71,8 @@ struct SpanScoreArgs {
   MatView start;   // [W, F] u_i
   MatView end;     // [W, F] v_j
   MatView labels;  // [C, F + 1]: g_c, and in the last column the constant of label c; or [C, F].
-  SequenceBegins word_begins;   // Over rows of start and end.
-  SequenceBegins label_begins;  // Over rows of labels; one group a sequence.
+  SequenceBegins word_begins;             // Over rows of start and end.
+  SequenceBegins label_begins;            // Over rows of labels; one group a sequence.
   std::span<const int64_t> score_begins;  // [sequences + 1] first score of each sequence.
   int64_t widths = 1;                     // K
   Act act = Act::kRelu;                   // kRelu or kNone.
@@ -98,8 +88,8 @@ class Kernels {
 
   // Bytes of a packed W [out, in].
   virtual size_t PackedBytes(int64_t out, int64_t in) const = 0;
-  // Packs rows [row, row + rows) of a W [out, in] from row-major f32 `from` [rows, in]. All rows of a
-  // weight must be packed before it is used.
+  // Packs rows [row, row + rows) of a W [out, in] from row-major f32 `from` [rows, in]. All rows of
+  // a weight must be packed before it is used.
   virtual void Pack(const float* from, int64_t row, int64_t rows, int64_t out, int64_t in,
                     std::byte* packed) const = 0;
   // Floats of a packed recurrent matrix [4 H, H], and its packing from row-major f32.
@@ -113,10 +103,11 @@ class Kernels {
   virtual void Embed(const EmbedArgs& args, MatView out) const = 0;
   // out = act(x Wᵀ + b). out must not alias x.
   virtual void Linear(MatView x, const Weight& w, Act act, MatView out) const = 0;
-  // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or residual.
-  // Two passes: the mean first, then squared deviations.
+  // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or
+  // residual. Two passes: the mean first, then squared deviations.
   virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;
-  // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket]) times v.
+  // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket]) times
+  // v.
   virtual void Attention(const AttentionArgs& args, MatView out) const = 0;
   virtual size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
                                        const RelativeTerms* relative) const = 0;
@@ -127,8 +118,9 @@ class Kernels {
   // equations and gate order i f g o.
   virtual void Lstm(const LstmArgs& args, MatView out) const = 0;
   virtual size_t LstmScratchBytes(int64_t hidden, int64_t sequences) const = 0;
-  // scores[score_begins[s] + (i K + k) C_s + c] = act(u_i + v_{i+k}) · g_c + constant_c for each word i
-  // of sequence s, width k and label c of its group. Spans that run past the sequence get -infinity.
+  // scores[score_begins[s] + (i K + k) C_s + c] = act(u_i + v_{i+k}) · g_c + constant_c for each
+  // word i of sequence s, width k and label c of its group. Spans that run past the sequence get
+  // -infinity.
   virtual void SpanScores(const SpanScoreArgs& args, std::span<float> scores) const = 0;
   virtual size_t SpanScoreScratchBytes(int64_t features, int64_t widths,
                                        int64_t most_labels) const = 0;
@@ -142,9 +134,10 @@ class Kernels {
                           std::span<const int32_t> ends, Act act, MatView out) const = 0;
 };
 
-// The fastest f32 kernels of this machine. `isa` forces one: "avx512", "avx2", "portable"; nullptr or
-// "" takes the environment variable WATERLINE_ISA, and without it the best. nullptr when the machine
-// lacks `isa` or there is no such name. The object lives for ever.
+// The fastest f32 kernels of this machine. `isa` forces one: "avx512", "avx2", "portable"; nullptr
+// or
+// "" takes the environment variable WATERLINE_ISA, and without it the best. nullptr when the
+// machine lacks `isa` or there is no such name. The object lives for ever.
 const Kernels* CpuKernels(const char* isa = nullptr);
 // Every instruction set this build has, fastest first, whether or not the machine can run it.
 std::span<const char* const> CpuIsaNames();

@@ -1,0 +1,199 @@
+// Attention without gathers: the position terms of a block of queries are products with a slice of
+// a table in the order of distances, read along a diagonal.
+//
+// Head by head, the rows of the position tables are laid out once for the distances of the longest
+// sequence: `far` holds the keys at u = j - i + zero, `near` the queries at u = i - j + zero. For
+// 16 queries i0 + r, c2p is C[r][15 - r + j] of the band C = Q far[zero - i0 - 15 ...]. For 16 keys
+// j0 + c, p2c is D[c][15 - c + i - i0] of the band D = K near[zero + i0 - j0 - 15 ...]. Both are
+// matrices whose rows are one float closer together.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/scratch.h"
+
+namespace waterline {
+
+namespace {
+
+constexpr int64_t kBlock = 16;  // Queries of one softmax, keys of one band.
+constexpr int64_t kSuper = 64;  // Queries of one transposed p2c.
+constexpr int64_t kMostLanes = 16;
+constexpr int64_t kPad = 16;  // Keeps strides off powers of two.
+
+struct Buffers {
+  float* keys;    // K of a sequence and head, narrow panels [L / lanes][d][lanes].
+  float* values;  // V, narrow panels [d / lanes][L][lanes].
+  float* scores;  // [kBlock, row]
+  float* c2p;     // [kBlock, row]: C
+  float* band;    // [kBlock, kSuper + kBlock + kPad]: D
+  float* p2c;     // [kSuper, row]: the transposed diagonals of D.
+  float* far;     // Narrow panels [2 longest / lanes][d][lanes].
+  float* near;
+  int64_t row;  // Stride of a row of scores.
+  size_t bytes;
+
+  Buffers(std::byte* at, int64_t longest, int64_t width, bool has_c2p, bool has_p2c) {
+    Scratch scratch(at);
+    const int64_t length = RoundUp16(longest);
+    row = length + kBlock + kPad;
+    keys = scratch.Take<float>(length * width);
+    values = scratch.Take<float>(length * RoundUp16(width));
+    scores = scratch.Take<float>(kBlock * row);
+    c2p = has_c2p ? scratch.Take<float>(kBlock * row) : nullptr;
+    far = has_c2p ? scratch.Take<float>(2 * length * width) : nullptr;
+    band = has_p2c ? scratch.Take<float>(kBlock * (kSuper + kBlock + kPad)) : nullptr;
+    p2c = has_p2c ? scratch.Take<float>(kSuper * row) : nullptr;
+    near = has_p2c ? scratch.Take<float>(2 * length * width) : nullptr;
+    bytes = scratch.bytes();
+  }
+};
+
+// One head of one sequence.
+struct Head {
+  const Isa& isa;
+  const Buffers& buffers;
+  MatView q, k, v, out;  // [L, d]
+  float scale;
+  int64_t zero;  // Index of distance 0 in far and near.
+
+  int64_t length() const { return q.rows; }
+  int64_t padded() const { return RoundUp16(q.rows); }
+
+  void PackKeysAndValues() const {
+    const float* rows[kMostLanes];
+    for (int64_t j = 0; j < padded(); j += isa.lanes) {
+      // Columns past the end repeat the last key; no result reads them.
+      for (int64_t r = 0; r < isa.lanes; ++r) rows[r] = k.row(std::min(j + r, length() - 1));
+      isa.transpose(rows, k.cols, buffers.keys + j * k.cols, isa.lanes);
+    }
+    isa.pack_narrow(v.data, v.stride, v.rows, v.cols, buffers.values);
+  }
+
+  // to [a.rows, cols] = a times the columns of narrow panels from `first` on.
+  void Product(MatView a, const float* panels, int64_t first, int64_t cols, float* to,
+               int64_t stride) const {
+    Gemm g;
+    g.a = a.data;
+    g.a_stride = a.stride;
+    g.rows = a.rows;
+    g.b = panels + first * a.cols;
+    g.b_depth = a.cols;
+    g.b_wide = false;
+    g.depth = a.cols;
+    g.cols = cols;
+    g.c = to;
+    g.c_stride = stride;
+    isa.gemm(g);
+  }
+
+  // buffers.p2c [queries, L] for the queries from i0 on.
+  void FillP2c(int64_t i0, int64_t queries) const {
+    constexpr int64_t kStride = kSuper + kBlock + kPad;
+    const int64_t columns = RoundUp16(queries);
+    const float* rows[kMostLanes];
+    for (int64_t j0 = 0; j0 < length(); j0 += kBlock) {
+      const MatView keys = k.Rows(j0, std::min(j0 + kBlock, length()));
+      Product(keys, buffers.near, zero + i0 - j0 - (kBlock - 1), columns + kBlock, buffers.band,
+              kStride);
+      for (int64_t c = 0; c < keys.rows; c += isa.lanes) {
+        for (int64_t r = 0; r < isa.lanes; ++r) {
+          const int64_t key = std::min(c + r, keys.rows - 1);
+          rows[r] = buffers.band + key * kStride + (kBlock - 1 - key);
+        }
+        isa.transpose(rows, queries, buffers.p2c + j0 + c, buffers.row);
+      }
+    }
+  }
+
+  // The output of at most kBlock queries from i0 on, which is query `in_super` of buffers.p2c.
+  void Queries(int64_t i0, int64_t in_super) const {
+    const MatView block = q.Rows(i0, std::min(i0 + kBlock, length()));
+    Product(block, buffers.keys, 0, padded(), buffers.scores, buffers.row);
+    if (buffers.c2p != nullptr) {
+      Product(block, buffers.far, zero - i0 - (kBlock - 1), padded() + kBlock, buffers.c2p,
+              buffers.row);
+    }
+    float inverse[kBlock];
+    for (int64_t r = 0; r < block.rows; ++r) {
+      const float* c2p =
+          buffers.c2p == nullptr ? nullptr : buffers.c2p + r * buffers.row + (kBlock - 1 - r);
+      const float* p2c =
+          buffers.p2c == nullptr ? nullptr : buffers.p2c + (in_super + r) * buffers.row;
+      inverse[r] = isa.softmax(buffers.scores + r * buffers.row, c2p, p2c, length(), scale);
+    }
+    Gemm g;
+    g.a = buffers.scores;
+    g.a_stride = buffers.row;
+    g.rows = block.rows;
+    g.b = buffers.values;
+    g.b_depth = length();
+    g.b_wide = false;
+    g.depth = length();
+    g.cols = v.cols;
+    g.c = out.row(i0);
+    g.c_stride = out.stride;
+    g.row_scale = inverse;
+    isa.gemm(g);
+  }
+
+  void Run() const {
+    PackKeysAndValues();
+    for (int64_t super = 0; super < length(); super += kSuper) {
+      const int64_t queries = std::min(kSuper, length() - super);
+      if (buffers.p2c != nullptr) FillP2c(super, queries);
+      for (int64_t i = 0; i < queries; i += kBlock) Queries(super + i, i);
+    }
+  }
+};
+
+// The rows of `table` (one head of it) for the distances sign * (u - zero), u < 2 * padded, as
+// narrow panels. Distances no sequence has repeat the outermost; no result reads them.
+void LayOut(const Isa& isa, MatView table, const AttentionArgs& args, int64_t sign, float* to) {
+  const RelativeTerms& relative = *args.relative;
+  const int64_t padded = RoundUp16(args.longest);
+  const float* rows[kMostLanes];
+  for (int64_t u = 0; u < 2 * padded; u += isa.lanes) {
+    for (int64_t r = 0; r < isa.lanes; ++r) {
+      const int64_t distance =
+          std::clamp(sign * (u + r - (padded - 1)), 1 - args.longest, args.longest - 1);
+      rows[r] = table.row(relative.bucket[static_cast<size_t>(distance + relative.reach)]);
+    }
+    isa.transpose(rows, table.cols, to + u * table.cols, isa.lanes);
+  }
+}
+
+}  // namespace
+
+// keys, values: 2 L d; far, near: 2 L d each; scores and C: 16 L each; p2c: 64 L, and small change:
+// at d = 64 about 480 floats for each row of the longest sequence.
+size_t CpuKernelSet::AttentionScratchBytes(int64_t longest, int64_t head_width,
+                                           const RelativeTerms* relative) const {
+  return Buffers(nullptr, longest, head_width, relative != nullptr && !relative->keys.empty(),
+                 relative != nullptr && !relative->queries.empty())
+      .bytes;
+}
+
+void CpuKernelSet::Attention(const AttentionArgs& args, MatView out) const {
+  const int64_t width = args.q.cols / args.heads;
+  const bool has_c2p = args.relative != nullptr && !args.relative->keys.empty();
+  const bool has_p2c = args.relative != nullptr && !args.relative->queries.empty();
+  const Buffers buffers(args.scratch.data(), args.longest, width, has_c2p, has_p2c);
+  const int64_t zero = RoundUp16(args.longest) - 1;
+  for (int head = 0; head < args.heads; ++head) {
+    const int64_t begin = head * width;
+    const int64_t end = begin + width;
+    if (has_c2p) LayOut(isa_, args.relative->keys.Cols(begin, end), args, -1, buffers.far);
+    if (has_p2c) LayOut(isa_, args.relative->queries.Cols(begin, end), args, 1, buffers.near);
+    for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
+      const int64_t first = args.begins[s];
+      const int64_t last = args.begins[s + 1];
+      if (first == last) continue;
+      const auto part = [&](const MatView& m) { return m.Rows(first, last).Cols(begin, end); };
+      Head{isa_, buffers, part(args.q), part(args.k), part(args.v), part(out), args.scale, zero}
+          .Run();
+    }
+  }
+}
+
+}  // namespace waterline

@@ -1,0 +1,46 @@
+// The f32 kernels of a CPU: written once over the inner loops of one instruction set.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/cpu/isa.h"
+#include "kernels/kernels.h"
+
+namespace waterline {
+
+// Everything that follows is baseline code: it blocks, walks over sequences and calls `isa`.
+class CpuKernelSet final : public Kernels {
+ public:
+  explicit constexpr CpuKernelSet(const Isa& isa) : isa_(isa) {}
+
+  const char* name() const override { return isa_.name; }
+
+  // W as wide panels of columns of Wᵀ; zeros up to a whole vector.
+  size_t PackedBytes(int64_t out, int64_t in) const override;
+  void Pack(const float* from, int64_t row, int64_t rows, int64_t out, int64_t in,
+            std::byte* packed) const override;
+  size_t PackedLstmFloats(int64_t hidden) const override;
+  void PackLstm(const float* from, int64_t hidden, float* packed) const override;
+
+  void Embed(const EmbedArgs& args, MatView out) const override;
+  void Linear(MatView x, const Weight& w, Act act, MatView out) const override;
+  void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
+  void Attention(const AttentionArgs& args, MatView out) const override;
+  size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
+                               const RelativeTerms* relative) const override;
+  void Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
+            MatView out) const override;
+  void Lstm(const LstmArgs& args, MatView out) const override;
+  size_t LstmScratchBytes(int64_t hidden, int64_t sequences) const override;
+  void SpanScores(const SpanScoreArgs& args, std::span<float> scores) const override;
+  size_t SpanScoreScratchBytes(int64_t features, int64_t widths,
+                               int64_t most_labels) const override;
+  void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
+              MatView out) const override;
+  void SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
+                  std::span<const int32_t> ends, Act act, MatView out) const override;
+
+ private:
+  const Isa& isa_;
+};
+
+}  // namespace waterline

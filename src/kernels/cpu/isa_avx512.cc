@@ -1,0 +1,11 @@
+// The inner loops for AVX-512; compiled with its flags, run only where dispatch.cc finds it.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/vec_avx512.h"
+// After the vector type it is written over.
+#include "kernels/cpu/isa_body.h"
+
+namespace waterline {
+
+const Isa kAvx512Isa = MakeIsa("avx512");
+
+}  // namespace waterline

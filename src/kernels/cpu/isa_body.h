@@ -1,0 +1,397 @@
+// The inner loops of every instruction set, over the vector type `Vec` and its functions, which the
+// including file has defined (vec_*.h). One include per instruction set; see isa.h for why all of
+// it is in an unnamed namespace and why nothing of the standard library is called.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/isa.h"
+
+namespace waterline {
+namespace {
+
+constexpr int64_t kLanes = Vec::kLanes;
+constexpr int kTileRows = Vec::kTileRows;
+constexpr int kTileVecs = Vec::kTileVecs;
+
+// --- Functions of one vector. NaN stays NaN.
+
+Vec Clamp(Vec x, float low, float high) { return Min(Vec::Set(high), Max(Vec::Set(low), x)); }
+
+// Cephes expf: x = n ln 2 + r, |r| <= ln 2 / 2, polynomial in r; relative error about 1e-7. Inputs
+// below -87.3 give about 1e-38 instead of 0, inputs above 88.3 about 2e38.
+Vec Exp(Vec x) {
+  x = Clamp(x, -87.336544f, 88.376259f);
+  const Vec n = Round(x * Vec::Set(1.44269504f));
+  Vec r = Fma(n, Vec::Set(-0.693359375f), x);
+  r = Fma(n, Vec::Set(2.12194440e-4f), r);
+  Vec p = Vec::Set(1.9875691500e-4f);
+  p = Fma(p, r, Vec::Set(1.3981999507e-3f));
+  p = Fma(p, r, Vec::Set(8.3334519073e-3f));
+  p = Fma(p, r, Vec::Set(4.1665795894e-2f));
+  p = Fma(p, r, Vec::Set(1.6666665459e-1f));
+  p = Fma(p, r, Vec::Set(5.0000001201e-1f));
+  return (Fma(p, r * r, r) + Vec::Set(1)) * Pow2(n);
+}
+
+Vec Sigmoid(Vec x) {
+  const Vec one = Vec::Set(1);
+  return one / (one + Exp(Vec::Set(0) - x));
+}
+
+// Rational minimax functions of Eigen (ptanh, perf), error a few units in the last place.
+Vec Tanh(Vec x) {
+  x = Clamp(x, -7.90531110763549805f, 7.90531110763549805f);
+  const Vec x2 = x * x;
+  Vec p = Vec::Set(-2.76076847742355e-16f);
+  p = Fma(p, x2, Vec::Set(2.00018790482477e-13f));
+  p = Fma(p, x2, Vec::Set(-8.60467152213735e-11f));
+  p = Fma(p, x2, Vec::Set(5.12229709037114e-08f));
+  p = Fma(p, x2, Vec::Set(1.48572235717979e-05f));
+  p = Fma(p, x2, Vec::Set(6.37261928875436e-04f));
+  p = Fma(p, x2, Vec::Set(4.89352455891786e-03f));
+  Vec q = Vec::Set(1.19825839466702e-06f);
+  q = Fma(q, x2, Vec::Set(1.18534705686654e-04f));
+  q = Fma(q, x2, Vec::Set(2.26843463243900e-03f));
+  q = Fma(q, x2, Vec::Set(4.89352518554385e-03f));
+  return x * p / q;
+}
+
+Vec Erf(Vec x) {
+  x = Clamp(x, -4, 4);
+  const Vec x2 = x * x;
+  Vec p = Vec::Set(-2.72614225801306e-10f);
+  p = Fma(p, x2, Vec::Set(2.77068142495902e-08f));
+  p = Fma(p, x2, Vec::Set(-2.10102402082508e-06f));
+  p = Fma(p, x2, Vec::Set(-5.69250639462346e-05f));
+  p = Fma(p, x2, Vec::Set(-7.34990630326855e-04f));
+  p = Fma(p, x2, Vec::Set(-2.95459980854025e-03f));
+  p = Fma(p, x2, Vec::Set(-1.60960333262415e-02f));
+  Vec q = Vec::Set(-1.45660718464996e-05f);
+  q = Fma(q, x2, Vec::Set(-2.13374055278905e-04f));
+  q = Fma(q, x2, Vec::Set(-1.68282697438203e-03f));
+  q = Fma(q, x2, Vec::Set(-7.37332916720468e-03f));
+  q = Fma(q, x2, Vec::Set(-1.42647390514189e-02f));
+  return x * p / q;
+}
+
+Vec Gelu(Vec x) {
+  const Vec half = Vec::Set(0.5f) * x;
+  return Fma(half, Erf(x * Vec::Set(0.707106781f)), half);
+}
+
+Vec GeluTanh(Vec x) {
+  const Vec half = Vec::Set(0.5f) * x;
+  const Vec cubic = Fma(x * x * x, Vec::Set(0.044715f), x);
+  return Fma(half, Tanh(cubic * Vec::Set(0.797884561f)), half);
+}
+
+// Calls f with the function of `act`, so that the switch is outside of the loop in f.
+template <typename F>
+void WithAct(Act act, const F& f) {
+  switch (act) {
+    case Act::kNone:
+      return f([](Vec x) { return x; });
+    case Act::kRelu:
+      return f([](Vec x) { return Max(Vec::Set(0), x); });
+    case Act::kGelu:
+      return f([](Vec x) { return Gelu(x); });
+    case Act::kGeluTanh:
+      return f([](Vec x) { return GeluTanh(x); });
+    case Act::kTanh:
+      return f([](Vec x) { return Tanh(x); });
+    case Act::kSilu:
+      return f([](Vec x) { return x * Sigmoid(x); });
+  }
+}
+
+// Calls f(offset, lanes) for whole vectors of n floats, then for what is left.
+template <typename F>
+void ForVectors(int64_t n, const F& f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) f(i, kLanes);
+  if (i < n) f(i, n - i);
+}
+
+Vec LoadN(const float* p, int64_t n) { return n == kLanes ? Vec::Load(p) : Vec::LoadPart(p, n); }
+void StoreN(Vec x, float* p, int64_t n) { n == kLanes ? x.Store(p) : x.StorePart(p, n); }
+
+// --- Matrix product.
+
+// Where the tiles of one panel read and write.
+struct PanelArgs {
+  const float* b;
+  int64_t b_step;  // From one term to the next.
+  int64_t b_next;  // From one vector of columns to the next.
+  int64_t first_col;
+  int64_t width;  // Columns to write.
+};
+
+// One tile: every accumulator lives in a register for the whole depth. `fetch` walks over the panel
+// that comes next; nullptr for none.
+template <int kRows, int kVecs>
+void Tile(const Gemm& g, const PanelArgs& panel, int64_t row, const float* fetch) {
+  float* c = g.c + row * g.c_stride + panel.first_col;
+  Vec sum[kRows][kVecs];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int z = 0; z < kVecs; ++z) {
+      sum[r][z] = Vec::Set(0);
+      if (g.accumulate) {
+        const int64_t left = panel.width - z * kLanes;
+        sum[r][z] = LoadN(c + r * g.c_stride + z * kLanes, left < kLanes ? left : kLanes);
+      }
+    }
+  }
+  const float* a = g.a + row * g.a_stride;
+  const float* b = panel.b;
+  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+    Vec column[kVecs];
+#pragma GCC unroll 4
+    for (int z = 0; z < kVecs; ++z) column[z] = Vec::Load(b + z * panel.b_next);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Vec x = Vec::Set(a[r * g.a_stride + k]);
+#pragma GCC unroll 4
+      for (int z = 0; z < kVecs; ++z) sum[r][z] = Fma(x, column[z], sum[r][z]);
+    }
+    b += panel.b_step;
+  };
+  int64_t k = 0;
+  for (; k + 8 <= g.depth; k += 8) {
+    if (fetch != nullptr) Prefetch(fetch + 2 * k);
+#pragma GCC unroll 8
+    for (int u = 0; u < 8; ++u) step(k + u);
+  }
+  for (; k < g.depth; ++k) step(k);
+#pragma GCC unroll 4
+  for (int z = 0; z < kVecs; ++z) {
+    const int64_t left = panel.width - z * kLanes;
+    const int64_t n = left < kLanes ? left : kLanes;
+    const Vec bias =
+        g.bias == nullptr ? Vec::Set(0) : LoadN(g.bias + panel.first_col + z * kLanes, n);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      Vec x = sum[r][z];
+      if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row + r]);
+      if (g.bias != nullptr) x = x + bias;
+      StoreN(x, c + r * g.c_stride + z * kLanes, n);
+    }
+  }
+}
+
+// The tile of `rows` <= kRows rows.
+template <int kRows, int kVecs>
+void TileOf(int64_t rows, const Gemm& g, const PanelArgs& panel, int64_t row, const float* fetch) {
+  if (rows == kRows) return Tile<kRows, kVecs>(g, panel, row, fetch);
+  if constexpr (kRows > 1) TileOf<kRows - 1, kVecs>(rows, g, panel, row, fetch);
+}
+
+void Activate(Act act, float* c, int64_t stride, int64_t rows, int64_t cols) {
+  if (act == Act::kNone) return;
+  WithAct(act, [&](auto f) {
+    for (int64_t r = 0; r < rows; ++r) {
+      float* x = c + r * stride;
+      ForVectors(cols, [&](int64_t i, int64_t n) { StoreN(f(LoadN(x + i, n)), x + i, n); });
+    }
+  });
+}
+
+template <int kVecs>
+void Panel(const Gemm& g, const PanelArgs& panel, const float* next) {
+  // A tile fetches two floats of the next panel for each term: a panel is fetched by the time that
+  // kLanes * kVecs / 2 tiles are done.
+  const float* end = next == nullptr ? nullptr : next + g.depth * kVecs * kLanes;
+  for (int64_t row = 0; row < g.rows; row += kTileRows) {
+    const int64_t rows = g.rows - row < kTileRows ? g.rows - row : kTileRows;
+    TileOf<kTileRows, kVecs>(rows, g, panel, row, next < end ? next : nullptr);
+    if (next != nullptr) next += 2 * g.depth;
+    Activate(g.act, g.c + row * g.c_stride + panel.first_col, g.c_stride, rows, panel.width);
+  }
+}
+
+template <int kVecs>
+void PanelOf(int64_t vecs, const Gemm& g, const PanelArgs& panel, const float* next) {
+  if (vecs == kVecs) return Panel<kVecs>(g, panel, next);
+  if constexpr (kVecs > 1) PanelOf<kVecs - 1>(vecs, g, panel, next);
+}
+
+void RunGemm(const Gemm& g) {
+  constexpr int64_t kPanel = kLanes * kTileVecs;
+  for (int64_t n = 0; n < g.cols; n += kPanel) {
+    const int64_t width = g.cols - n < kPanel ? g.cols - n : kPanel;
+    const int64_t vecs = (width + kLanes - 1) / kLanes;
+    PanelArgs panel;
+    panel.b_step = g.b_wide ? vecs * kLanes : kLanes;
+    panel.b_next = g.b_wide ? kLanes : g.b_depth * kLanes;
+    panel.b = g.b + n * g.b_depth + g.first * panel.b_step;
+    panel.first_col = n;
+    panel.width = width;
+    const bool fetch = g.b_wide && n + 2 * kPanel <= g.cols;
+    PanelOf<kTileVecs>(vecs, g, panel, fetch ? panel.b + kPanel * g.b_depth : nullptr);
+  }
+}
+
+// --- Packing.
+
+void TransposeRows(const float* const* rows, int64_t cols, float* to, int64_t to_stride) {
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) {
+    Vec block[kLanes];
+    for (int64_t r = 0; r < kLanes; ++r) block[r] = Vec::Load(rows[r] + c);
+    Transpose(block);
+    for (int64_t r = 0; r < kLanes; ++r) block[r].Store(to + (c + r) * to_stride);
+  }
+  for (; c < cols; ++c) {
+    for (int64_t r = 0; r < kLanes; ++r) to[c * to_stride + r] = rows[r][c];
+  }
+}
+
+void PackNarrow(const float* from, int64_t stride, int64_t rows, int64_t cols, float* to) {
+  for (int64_t c = 0; c < cols; c += kLanes) {
+    const int64_t n = cols - c < kLanes ? cols - c : kLanes;
+    for (int64_t r = 0; r < rows; ++r) {
+      LoadN(from + r * stride + c, n).Store(to + c * rows + r * kLanes);
+    }
+  }
+}
+
+// --- Rows.
+
+float Softmax(float* s, const float* c2p, const float* p2c, int64_t n, float scale) {
+  constexpr float kLowest = -3.402823466e38f;
+  Vec most = Vec::Set(kLowest);
+  const auto add = [&](int64_t i, int64_t lanes) {
+    Vec x = LoadN(s + i, lanes);
+    if (c2p != nullptr) x = x + LoadN(c2p + i, lanes);
+    if (p2c != nullptr) x = x + LoadN(p2c + i, lanes);
+    x = x * Vec::Set(scale);
+    StoreN(x, s + i, lanes);
+    most = Max(most, lanes == kLanes ? x : Vec::LoadPart(s + i, lanes, kLowest));
+  };
+  ForVectors(n, add);
+  const Vec largest = Vec::Set(Largest(most));
+  Vec sum = Vec::Set(0);
+  ForVectors(n, [&](int64_t i, int64_t lanes) {
+    const Vec e = Exp(LoadN(s + i, lanes) - largest);
+    StoreN(e, s + i, lanes);
+    sum = sum + (lanes == kLanes ? e : Keep(e, lanes));
+  });
+  return 1.0f / Sum(sum);
+}
+
+// The mean of the deviations from the rounded mean corrects it, so that a mean much larger than the
+// deviations does no harm.
+void LayerNorm(const NormRow& row) {
+  const float* x = row.x;
+  const float inverse = 1.0f / static_cast<float>(row.width);
+  Vec sum = Vec::Set(0);
+  ForVectors(row.width, [&](int64_t i, int64_t n) {
+    Vec v = LoadN(x + i, n);
+    if (row.residual != nullptr) {
+      v = v + LoadN(row.residual + i, n);
+      StoreN(v, row.out + i, n);
+    }
+    sum = sum + v;
+  });
+  if (row.residual != nullptr) x = row.out;
+  const Vec mean = Vec::Set(Sum(sum) * inverse);
+  Vec deviation = Vec::Set(0);
+  Vec square = Vec::Set(0);
+  ForVectors(row.width, [&](int64_t i, int64_t n) {
+    const Vec d = Keep(LoadN(x + i, n) - mean, n);
+    deviation = deviation + d;
+    square = Fma(d, d, square);
+  });
+  const float shift = Sum(deviation) * inverse;
+  const float variance = Sum(square) * inverse - shift * shift;
+  const Vec offset = Vec::Set(shift);
+  const Vec scale = Vec::Set(1.0f / __builtin_sqrtf((variance > 0 ? variance : 0) + row.eps));
+  ForVectors(row.width, [&](int64_t i, int64_t n) {
+    Vec v = ((LoadN(x + i, n) - mean) - offset) * scale * LoadN(row.gamma + i, n);
+    if (row.beta != nullptr) v = v + LoadN(row.beta + i, n);
+    StoreN(v, row.out + i, n);
+  });
+}
+
+void LstmCell(const float* z, const float* gates, int64_t hidden, float* c, float* h) {
+  ForVectors(hidden, [&](int64_t i, int64_t n) {
+    const auto gate = [&](int64_t which) {
+      return LoadN(z + which * hidden + i, n) + LoadN(gates + which * hidden + i, n);
+    };
+    const Vec kept = Sigmoid(gate(1)) * LoadN(c + i, n);
+    const Vec cell = Fma(Sigmoid(gate(0)), Tanh(gate(2)), kept);
+    StoreN(cell, c + i, n);
+    StoreN(Sigmoid(gate(3)) * Tanh(cell), h + i, n);
+  });
+}
+
+// Loads n <= kLanes stored elements of kBytes each through `load`, which reads whole vectors.
+template <size_t kBytes, typename F>
+Vec LoadStored(const std::byte* from, int64_t n, const F& load) {
+  if (n == kLanes) return load(from);
+  std::byte whole[kBytes * kLanes] = {};
+  __builtin_memcpy(whole, from, kBytes * static_cast<size_t>(n));
+  return load(whole);
+}
+
+Vec LoadF32(const std::byte* from) {
+  float x[kLanes];
+  __builtin_memcpy(x, from, sizeof x);
+  return Vec::Load(x);
+}
+
+void Widen(Dtype type, const std::byte* from, int64_t count, bool add, float* to) {
+  const auto each = [&](auto load) {
+    ForVectors(count, [&](int64_t i, int64_t n) {
+      Vec x = load(i, n);
+      if (add) x = LoadN(to + i, n) + x;
+      StoreN(x, to + i, n);
+    });
+  };
+  if (type == Dtype::kF16) {
+    each([&](int64_t i, int64_t n) { return LoadStored<2>(from + 2 * i, n, LoadF16); });
+  } else if (type == Dtype::kBF16) {
+    each([&](int64_t i, int64_t n) { return LoadStored<2>(from + 2 * i, n, LoadBf16); });
+  } else {
+    each([&](int64_t i, int64_t n) { return LoadStored<4>(from + 4 * i, n, LoadF32); });
+  }
+}
+
+void AddAct(const float* x, const float* y, int64_t count, Act act, float* out) {
+  WithAct(act, [&](auto f) {
+    ForVectors(count, [&](int64_t i, int64_t n) {
+      StoreN(f(LoadN(x + i, n) + LoadN(y + i, n)), out + i, n);
+    });
+  });
+}
+
+void PoolRows(const float* x, int64_t stride, int64_t rows, int64_t count, Pooling pooling,
+              float* out) {
+  if (pooling == Pooling::kFirst) rows = 1;
+  if (pooling == Pooling::kLast) {
+    x += (rows - 1) * stride;
+    rows = 1;
+  }
+  const Vec share = Vec::Set(static_cast<float>(rows));
+  ForVectors(count, [&](int64_t i, int64_t n) {
+    Vec v = LoadN(x + i, n);
+    for (int64_t r = 1; r < rows; ++r) {
+      const Vec other = LoadN(x + r * stride + i, n);
+      v = pooling == Pooling::kMax ? Max(v, other) : v + other;
+    }
+    if (pooling == Pooling::kMean) v = v / share;
+    StoreN(v, out + i, n);
+  });
+}
+
+constexpr Isa MakeIsa(const char* name) {
+  return {name,    kLanes,    kLanes * kTileVecs, RunGemm, TransposeRows, PackNarrow,
+          Softmax, LayerNorm, LstmCell,           Widen,   AddAct,        PoolRows};
+}
+
+}  // namespace
+}  // namespace waterline

@@ -1,0 +1,42 @@
+// Kernels that compute nothing: a pass over them plans its memory for the kernels they stand for.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace waterline {
+
+// Reports the sizes of `like`, which must outlive it. Operations ignore their arguments, which may
+// point nowhere.
+class DryKernels final : public Kernels {
+ public:
+  explicit DryKernels(const Kernels& like) : like_(like) {}
+
+  const char* name() const override { return "dry"; }
+
+  size_t PackedBytes(int64_t out, int64_t in) const override;
+  void Pack(const float*, int64_t, int64_t, int64_t, int64_t, std::byte*) const override {}
+  size_t PackedLstmFloats(int64_t hidden) const override;
+  void PackLstm(const float*, int64_t, float*) const override {}
+
+  void Embed(const EmbedArgs&, MatView) const override {}
+  void Linear(MatView, const Weight&, Act, MatView) const override {}
+  void AddLayerNorm(MatView, MatView, const Norm&, MatView) const override {}
+  void Attention(const AttentionArgs&, MatView) const override {}
+  size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
+                               const RelativeTerms* relative) const override;
+  void Pool(MatView, std::span<const RowRange>, Pooling, MatView) const override {}
+  void Lstm(const LstmArgs&, MatView) const override {}
+  size_t LstmScratchBytes(int64_t hidden, int64_t sequences) const override;
+  void SpanScores(const SpanScoreArgs&, std::span<float>) const override {}
+  size_t SpanScoreScratchBytes(int64_t features, int64_t widths,
+                               int64_t most_labels) const override;
+  void Unfold(MatView, SequenceBegins, int64_t, int64_t, MatView) const override {}
+  void SpanHidden(MatView, MatView, std::span<const int32_t>, std::span<const int32_t>, Act,
+                  MatView) const override {}
+
+ private:
+  const Kernels& like_;
+};
+
+}  // namespace waterline
