@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace waterline {
 
@@ -17,8 +16,10 @@ const char* DtypeName(Dtype type);
 // True for the types whose values ToF32 widens: f32, f16, bf16.
 bool IsFloat(Dtype type);
 
-// Writes `count` elements of `type` at `from` as f32 to `to`. f16 and bf16 widen exactly (subnormals,
-// infinities and NaN included). Requires IsFloat(type). `from` needs no alignment.
+// Writes `count` elements of `type` at `from` as f32 to `to`. f16 and bf16 widen exactly
+// (subnormals and infinities included; NaN keep sign and payload, signalling f16 NaN become quiet).
+// Requires IsFloat(type) and ranges that do not overlap. `from` needs no alignment. Bound by
+// memory.
 void ToF32(Dtype type, const std::byte* from, float* to, size_t count);
 
 }  // namespace waterline

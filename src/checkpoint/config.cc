@@ -1,0 +1,413 @@
+// Reads gliner_config.json and backbone configs: every wrong key of a file is reported at once.
+// SPDX-License-Identifier: Apache-2.0
+#include "checkpoint/config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/mapped_file.h"
+
+namespace waterline {
+
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr int64_t kAnyPositive = std::numeric_limits<int64_t>::max();
+
+constexpr std::string_view kSpanModes[] = {
+    "marker",    "markerV0", "markerV1",  "markerV2", "query",      "mlp",        "cat",
+    "conv_conv", "conv_max", "conv_mean", "conv_sum", "conv_share", "token_level"};
+constexpr std::string_view kPoolings[] = {"first", "last", "mean", "max"};
+constexpr std::string_view kSplitters[] = {"whitespace", "spacy", "mecab", "jieba",     "hanlp",
+                                           "janome",     "camel", "hindi", "universal", "stanza"};
+
+// The keys of one JSON object. A key that is absent or null leaves the value as it is; what is
+// wrong is collected.
+class Fields {
+ public:
+  Fields(dom::object object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {}
+
+  bool Has(std::string_view key) const { return Value(key).has_value(); }
+
+  bool IsNull(std::string_view key) const {
+    dom::element value;
+    return object_[key].get(value) == simdjson::SUCCESS && value.is_null();
+  }
+
+  std::optional<dom::element> Value(std::string_view key) const {
+    dom::element value;
+    if (object_[key].get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
+    return value;
+  }
+
+  void Integer(std::string_view key, int64_t& to, int64_t low, int64_t high = kAnyPositive) {
+    const std::optional<dom::element> value = Value(key);
+    if (!value.has_value()) return;
+    int64_t number = 0;
+    if (value->get(number) != simdjson::SUCCESS) return Wrong(key, *value, "an integer");
+    if (number < low || number > high) {
+      const std::string range = high == kAnyPositive ? fmt::format("at least {}", low)
+                                                     : fmt::format("from {} to {}", low, high);
+      return Wrong(key, *value, "an integer " + range);
+    }
+    to = number;
+  }
+
+  void Real(std::string_view key, double& to) {
+    const std::optional<dom::element> value = Value(key);
+    if (!value.has_value()) return;
+    double number = 0;
+    if (!value->is_number() || value->get(number) != simdjson::SUCCESS || number < 0) {
+      return Wrong(key, *value, "a number of at least 0");
+    }
+    to = number;
+  }
+
+  void Flag(std::string_view key, bool& to) {
+    const std::optional<dom::element> value = Value(key);
+    if (!value.has_value()) return;
+    if (value->get(to) != simdjson::SUCCESS) Wrong(key, *value, "true or false");
+  }
+
+  void Text(std::string_view key, std::string& to) {
+    const std::optional<dom::element> value = Value(key);
+    if (!value.has_value()) return;
+    std::string_view text;
+    if (value->get(text) != simdjson::SUCCESS || text.empty()) {
+      return Wrong(key, *value, "a string that is not empty");
+    }
+    to = text;
+  }
+
+  void OneOf(std::string_view key, std::string& to, std::span<const std::string_view> values) {
+    const std::optional<dom::element> value = Value(key);
+    if (!value.has_value()) return;
+    std::string_view text;
+    if (value->get(text) != simdjson::SUCCESS ||
+        std::find(values.begin(), values.end(), text) == values.end()) {
+      return Wrong(key, *value, fmt::format("one of {}", fmt::join(values, ", ")));
+    }
+    to = text;
+  }
+
+  void Wrong(std::string_view key, dom::element value, std::string_view wanted) {
+    constexpr size_t kShown = 80;
+    std::string text = simdjson::minify(value);
+    if (text.size() > kShown) text = text.substr(0, kShown) + "...";
+    problems_.push_back(fmt::format("{}{} is {}, but must be {}", prefix_, key, text, wanted));
+  }
+
+  void Wrong(const std::string& what) { problems_.push_back(prefix_ + what); }
+
+  void Join(const Fields& other) {
+    problems_.insert(problems_.end(), other.problems_.begin(), other.problems_.end());
+  }
+
+  const std::vector<std::string>& problems() const { return problems_; }
+  std::string Nested(std::string_view key) const { return fmt::format("{}{}.", prefix_, key); }
+
+ private:
+  dom::object object_;
+  std::string prefix_;
+  std::vector<std::string> problems_;
+};
+
+Error BadConfig(const std::filesystem::path& file, const std::vector<std::string>& problems) {
+  return Error{Code::kBadModel, fmt::format("{}: {}", file.string(), fmt::join(problems, "; "))};
+}
+
+// The parts of "layer_norm|x", lower-case and without blanks around, as transformers reads them.
+std::vector<std::string> SplitBars(std::string_view text) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    if (c == '|') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+  }
+  for (std::string& part : parts) {
+    const size_t begin = part.find_first_not_of(" \t");
+    const size_t end = part.find_last_not_of(" \t");
+    part = begin == std::string::npos ? "" : part.substr(begin, end - begin + 1);
+  }
+  return parts;
+}
+
+void ReadPosAttType(Fields& fields, BackboneConfig& config) {
+  constexpr std::string_view kKey = "pos_att_type";
+  constexpr std::string_view kWanted = "a list or a |-separated string of c2p, p2c";
+  const std::optional<dom::element> value = fields.Value(kKey);
+  if (!value.has_value()) return;
+  std::vector<std::string> kinds;
+  dom::array list;
+  std::string_view text;
+  if (value->get(text) == simdjson::SUCCESS) {
+    kinds = SplitBars(text);
+  } else if (value->get(list) == simdjson::SUCCESS) {
+    for (const dom::element item : list) {
+      if (item.get(text) != simdjson::SUCCESS) return fields.Wrong(kKey, *value, kWanted);
+      kinds.emplace_back(text);
+    }
+  } else {
+    return fields.Wrong(kKey, *value, kWanted);
+  }
+  for (const std::string& kind : kinds) {
+    if (kind == "c2p") {
+      config.c2p = true;
+    } else if (kind == "p2c") {
+      config.p2c = true;
+    } else if (kind != "p2p" && !kind.empty()) {  // transformers has no p2p for deberta-v2 either.
+      return fields.Wrong(kKey, *value, kWanted);
+    }
+  }
+}
+
+void ReadNormRelEbd(Fields& fields, BackboneConfig& config) {
+  std::string text;
+  fields.Text("norm_rel_ebd", text);
+  const std::vector<std::string> parts = SplitBars(text);
+  config.norm_rel_ebd = std::find(parts.begin(), parts.end(), "layer_norm") != parts.end();
+}
+
+// BertConfig of transformers 4.57.6.
+BackboneConfig BertDefaults() {
+  BackboneConfig config;
+  config.model_type = "bert";
+  config.vocab_size = 30522;
+  config.hidden_size = 768;
+  config.layers = 12;
+  config.heads = 12;
+  config.intermediate = 3072;
+  config.activation = "gelu";
+  config.norm_eps = 1e-12;
+  config.max_positions = 512;
+  config.type_vocab_size = 2;
+  return config;
+}
+
+// DebertaV2Config of transformers 4.57.6, and the defaults of modeling_deberta_v2.py for the keys
+// that the class does not have.
+BackboneConfig DebertaV2Defaults() {
+  BackboneConfig config;
+  config.model_type = "deberta-v2";
+  config.vocab_size = 128100;
+  config.hidden_size = 1536;
+  config.layers = 24;
+  config.heads = 24;
+  config.intermediate = 6144;
+  config.activation = "gelu";
+  config.norm_eps = 1e-7;
+  config.max_positions = 512;
+  config.type_vocab_size = 0;
+  return config;
+}
+
+void ReadShape(Fields& fields, BackboneConfig& config) {
+  fields.Integer("vocab_size", config.vocab_size, 1);
+  fields.Integer("hidden_size", config.hidden_size, 1);
+  fields.Integer("num_hidden_layers", config.layers, 0);
+  fields.Integer("num_attention_heads", config.heads, 1);
+  fields.Integer("intermediate_size", config.intermediate, 1);
+  fields.Text("hidden_act", config.activation);
+  fields.Real("layer_norm_eps", config.norm_eps);
+  fields.Integer("max_position_embeddings", config.max_positions, 1);
+  fields.Integer("type_vocab_size", config.type_vocab_size, 0);
+  fields.Integer("pad_token_id", config.pad_token_id, 0);
+  if (config.hidden_size % config.heads != 0) {
+    fields.Wrong(fmt::format("hidden_size {} is no multiple of num_attention_heads {}",
+                             config.hidden_size, config.heads));
+  }
+  int64_t head_size = config.hidden_size / config.heads;
+  fields.Integer("attention_head_size", head_size, config.hidden_size / config.heads,
+                 config.hidden_size / config.heads);
+}
+
+void ReadDebertaV2(Fields& fields, BackboneConfig& config) {
+  fields.Flag("relative_attention", config.relative_attention);
+  fields.Integer("max_relative_positions", config.max_relative_positions, -1);
+  fields.Integer("position_buckets", config.position_buckets, -1);
+  fields.Flag("share_att_key", config.share_att_key);
+  fields.Flag("position_biased_input", config.position_biased_input);
+  fields.Integer("embedding_size", config.embedding_size, 1);
+  if (config.embedding_size == config.hidden_size) config.embedding_size = 0;
+  fields.Integer("conv_kernel_size", config.conv_kernel_size, 0);
+  fields.Integer("conv_groups", config.conv_groups, 1);
+  fields.Text("conv_act", config.conv_act);
+  ReadPosAttType(fields, config);
+  ReadNormRelEbd(fields, config);
+}
+
+BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type) {
+  BackboneConfig config;
+  if (model_type == "bert") {
+    config = BertDefaults();
+    ReadShape(fields, config);
+    fields.Text("position_embedding_type", config.position_embedding_type);
+  } else if (model_type == "deberta-v2") {
+    config = DebertaV2Defaults();
+    ReadShape(fields, config);
+    ReadDebertaV2(fields, config);
+  } else {
+    config.model_type = model_type;
+  }
+  return config;
+}
+
+Result<dom::object> ParseObject(const std::filesystem::path& file, dom::parser& parser) {
+  const Result<MappedFile> mapped = MappedFile::Open(file);
+  if (!mapped.ok()) return mapped.error();
+  const std::span<const std::byte> bytes = mapped->bytes();
+  dom::element root;
+  dom::object object;
+  simdjson::error_code status =
+      parser.parse(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()).get(root);
+  if (status == simdjson::SUCCESS) status = root.get(object);
+  if (status != simdjson::SUCCESS) {
+    return Error{Code::kBadModel, fmt::format("{} is not a JSON object: {}", file.string(),
+                                              simdjson::error_message(status))};
+  }
+  return object;
+}
+
+// First match wins: relations, label decoder, label encoder, none; each with a span and a token
+// head.
+Architecture ChooseArchitecture(const Fields& fields, bool streaming, bool token_level) {
+  if (streaming) return Architecture::kStreamingSpan;
+  if (fields.Has("relations_layer")) {
+    return token_level ? Architecture::kUniTokenRelations : Architecture::kUniSpanRelations;
+  }
+  if (fields.Has("labels_decoder")) {
+    return token_level ? Architecture::kTokenDecoder : Architecture::kSpanDecoder;
+  }
+  if (fields.Has("labels_encoder")) {
+    return token_level ? Architecture::kBiToken : Architecture::kBiSpan;
+  }
+  return token_level ? Architecture::kUniToken : Architecture::kUniSpan;
+}
+
+void ReadSpanMode(Fields& fields, GlinerConfig& config) {
+  const std::optional<dom::element> value = fields.Value("span_mode");
+  std::string_view text;
+  if (value.has_value() && value->get(text) == simdjson::SUCCESS && text == "token-level") {
+    return fields.Wrong("span_mode", *value, "spelled token_level, with an underscore");
+  }
+  fields.OneOf("span_mode", config.span_mode, kSpanModes);
+}
+
+void ReadEncoderConfig(Fields& fields, GlinerConfig& config) {
+  const std::optional<dom::element> value = fields.Value("encoder_config");
+  if (!value.has_value()) return;
+  dom::object object;
+  if (value->get(object) != simdjson::SUCCESS) {
+    return fields.Wrong("encoder_config", *value, "an object or null");
+  }
+  Fields encoder(object, fields.Nested("encoder_config"));
+  std::string model_type = "deberta-v2";
+  encoder.Text("model_type", model_type);
+  config.encoder = ReadBackbone(encoder, model_type);
+  fields.Join(encoder);
+}
+
+// The streaming architecture has other defaults, and older files call the backbone labels_decoder.
+void ReadStreaming(Fields& fields, GlinerConfig& config) {
+  config.num_rnn_layers = 0;
+  config.span_mode = "markerV2";
+  const std::string default_name = config.model_name;
+  fields.Text("model_name", config.model_name);
+  if (config.model_name == default_name) fields.Text("labels_decoder", config.model_name);
+}
+
+GlinerConfig ReadGliner(Fields& fields) {
+  GlinerConfig config;
+  std::string_view model_type;
+  const std::optional<dom::element> type = fields.Value("model_type");
+  const bool streaming = type.has_value() && type->get(model_type) == simdjson::SUCCESS &&
+                         model_type == "gliner_streaming_span";
+  if (streaming) {
+    ReadStreaming(fields, config);
+  } else {
+    fields.Text("model_name", config.model_name);
+  }
+  ReadSpanMode(fields, config);
+  config.architecture = ChooseArchitecture(fields, streaming, config.span_mode == "token_level");
+  ReadEncoderConfig(fields, config);
+  fields.Integer("vocab_size", config.vocab_size, -1);
+  fields.Integer("class_token_index", config.class_token_index, -1);
+  fields.Text("ent_token", config.ent_token);
+  fields.Text("sep_token", config.sep_token);
+  fields.Flag("embed_ent_token", config.embed_ent_token);
+  if (fields.IsNull("embed_ent_token")) config.embed_ent_token = false;
+  fields.Integer("max_len", config.max_len, 1);
+  fields.Integer("max_width", config.max_width, 1);
+  fields.Integer("hidden_size", config.hidden_size, 1);
+  fields.Integer("num_rnn_layers", config.num_rnn_layers, 0);
+  fields.Flag("fuse_layers", config.fuse_layers);
+  config.has_span_encoder = fields.Has("span_encoder_config");
+  fields.Flag("precomputed_prompts_mode", config.precomputed_prompts);
+  fields.OneOf("subtoken_pooling", config.subtoken_pooling, kPoolings);
+  fields.OneOf("words_splitter_type", config.words_splitter_type, kSplitters);
+  return config;
+}
+
+}  // namespace
+
+const char* ArchitectureName(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::kUniSpan:
+      return "uni-encoder span";
+    case Architecture::kUniToken:
+      return "uni-encoder token";
+    case Architecture::kBiSpan:
+      return "bi-encoder span";
+    case Architecture::kBiToken:
+      return "bi-encoder token";
+    case Architecture::kUniSpanRelations:
+      return "uni-encoder span with relations";
+    case Architecture::kUniTokenRelations:
+      return "uni-encoder token with relations";
+    case Architecture::kSpanDecoder:
+      return "uni-encoder span with label decoder";
+    case Architecture::kTokenDecoder:
+      return "uni-encoder token with label decoder";
+    case Architecture::kStreamingSpan:
+      return "streaming span";
+  }
+  return "?";
+}
+
+Result<GlinerConfig> ReadGlinerConfig(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "gliner_config.json";
+  dom::parser parser;
+  const Result<dom::object> object = ParseObject(file, parser);
+  if (!object.ok()) return object.error();
+  Fields fields(*object, "");
+  GlinerConfig config = ReadGliner(fields);
+  if (!fields.problems().empty()) return BadConfig(file, fields.problems());
+  return config;
+}
+
+Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file) {
+  dom::parser parser;
+  const Result<dom::object> object = ParseObject(file, parser);
+  if (!object.ok()) return object.error();
+  Fields fields(*object, "");
+  std::string model_type;
+  fields.Text("model_type", model_type);
+  if (!fields.Has("model_type")) {
+    fields.Wrong("model_type is absent, but must name the kind of backbone: bert, deberta-v2, ...");
+  }
+  BackboneConfig config = ReadBackbone(fields, model_type);
+  if (!fields.problems().empty()) return BadConfig(file, fields.problems());
+  return config;
+}
+
+}  // namespace waterline

@@ -1,0 +1,115 @@
+// Opens a weight file: tells the formats apart and hands the bytes to their reader.
+// SPDX-License-Identifier: Apache-2.0
+#include "weights/tensor_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "weights/formats.h"
+
+namespace waterline {
+
+namespace {
+
+bool StartsWith(std::span<const std::byte> bytes, std::string_view prefix) {
+  return bytes.size() >= prefix.size() &&
+         std::memcmp(bytes.data(), prefix.data(), prefix.size()) == 0;
+}
+
+Result<TensorTable> ReadTable(const std::string& file, std::span<const std::byte> bytes) {
+  // The pickled magic number with which torch before 1.6 opens a file (torch/serialization.py).
+  constexpr std::string_view kLegacyTorch{
+      "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"};
+  if (bytes.empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file)};
+  if (StartsWith(bytes, "version https://git-lfs")) {
+    return Error{
+        Code::kBadModel,
+        fmt::format("{} is a Git LFS pointer, not the weights: run `git lfs pull` where it "
+                    "was cloned",
+                    file)};
+  }
+  if (StartsWith(bytes, kLegacyTorch)) {
+    return Error{
+        Code::kUnsupported,
+        fmt::format("{} is in the format of torch before 1.6; convert it with `python -c \"import "
+                    "sys, torch; f = sys.argv[1]; torch.save(torch.load(f, weights_only=True), "
+                    "f)\" {}`",
+                    file, file)};
+  }
+  if (StartsWith(bytes, "PK\x03\x04")) return ReadTorchArchive(file, bytes);
+  return ReadSafetensors(file, bytes);
+}
+
+// Nodes of a red-black tree carry a colour and three links; allocators round up and keep a header.
+template <typename Map>
+size_t NodeBytes(const Map& map) {
+  return map.size() * (sizeof(typename Map::value_type) + 4 * sizeof(void*) + 16);
+}
+
+// Zero for texts that fit the string object itself.
+size_t TextBytes(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() + 1 + 16 : 0;
+}
+
+}  // namespace
+
+int64_t StoredTensor::elements() const {
+  int64_t product = 1;
+  for (const int64_t dimension : shape) product *= dimension;
+  return product;
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::optional<int64_t> CountElements(const std::vector<int64_t>& shape) {
+  int64_t product = 1;
+  for (const int64_t dimension : shape) {
+    if (dimension < 0 || __builtin_mul_overflow(product, dimension, &product)) return std::nullopt;
+  }
+  return product;
+}
+
+Result<TensorFile> TensorFile::Open(const std::filesystem::path& path) {
+  Result<MappedFile> file = MappedFile::Open(path);
+  if (!file.ok()) return file.error();
+  Result<TensorTable> table = ReadTable(path.string(), file->bytes());
+  if (!table.ok()) return table.error();
+  return TensorFile(path, *std::move(file), *std::move(table));
+}
+
+const StoredTensor* TensorFile::Find(std::string_view name) const {
+  const auto found = table_.tensors.find(name);
+  return found == table_.tensors.end() ? nullptr : &found->second;
+}
+
+Result<const StoredTensor*> TensorFile::Require(std::string_view name) const {
+  if (const StoredTensor* tensor = Find(name)) return tensor;
+  const auto other = table_.unreadable.find(name);
+  if (other != table_.unreadable.end()) {
+    return Error{
+        Code::kUnsupported,
+        fmt::format("{} has {} as {}, which Waterline does not read; it reads f32, f16, bf16, "
+                    "f64, i64, i32, i16, i8, u8 and bool tensors",
+                    path_.string(), name, other->second)};
+  }
+  return Error{Code::kBadModel, fmt::format("{} has no tensor {} among its {}", path_.string(),
+                                            name, table_.tensors.size())};
+}
+
+size_t TensorFile::heap_bytes() const {
+  size_t bytes = NodeBytes(table_.tensors) + NodeBytes(table_.unreadable);
+  for (const auto& [name, tensor] : table_.tensors) {
+    bytes += TextBytes(name) + tensor.shape.capacity() * sizeof(int64_t) + 16;
+  }
+  for (const auto& [name, what] : table_.unreadable) bytes += TextBytes(name) + TextBytes(what);
+  return bytes + TextBytes(path_.native());
+}
+
+}  // namespace waterline
