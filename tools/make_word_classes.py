@@ -2,7 +2,8 @@
 # Writes src/text/word_classes.cc from the regular expressions of the Python that runs it.
 # The reference's tables are those of CPython 3.11 (Unicode 14); other versions are refused.
 # SPDX-License-Identifier: Apache-2.0
-"""Usage: python3.11 tools/make_word_classes.py > src/text/word_classes.cc"""
+"""python3.11 tools/make_word_classes.py > src/text/word_classes.cc
+python3.11 tools/make_word_classes.py --ranges > tests/golden/words/classes.txt"""
 
 import re
 import sys
@@ -20,6 +21,14 @@ def class_of(code):
     return OTHER if re.match(r"\S", text) else SPACE
 
 
+def print_ranges(classes):
+    first = 0
+    for code in range(1, len(classes) + 1):
+        if code == len(classes) or classes[code] != classes[first]:
+            print(f"{first:X} {code - 1:X} {('other', 'word', 'space')[classes[first]]}")
+            first = code
+
+
 def main():
     if unicodedata.unidata_version != UNICODE:
         sys.exit(f"needs the tables of Unicode {UNICODE}, this Python has {unicodedata.unidata_version}")
@@ -28,6 +37,9 @@ def main():
         category = unicodedata.category(chr(code))
         assert (cls == WORD) == (category[0] in "LN" or code == 0x5F), hex(code)
     assert classes.count(SPACE) == 29
+
+    if "--ranges" in sys.argv:
+        return print_ranges(classes)
 
     end = max(code for code, cls in enumerate(classes) if cls != OTHER) + 1
     end = (end + BLOCK - 1) // BLOCK * BLOCK

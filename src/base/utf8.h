@@ -10,8 +10,8 @@ namespace waterline {
 
 inline constexpr size_t kValidUtf8 = static_cast<size_t>(-1);
 
-// The byte at which `text` stops being valid UTF-8 (RFC 3629: no overlong forms, no surrogates): the
-// first byte of the first ill-formed or truncated sequence, or kValidUtf8. Valid text costs one
+// The byte at which `text` stops being valid UTF-8 (RFC 3629: no overlong forms, no surrogates):
+// the first byte of the first ill-formed or truncated sequence, or kValidUtf8. Valid text costs one
 // vectorised pass.
 size_t FindInvalidUtf8(std::string_view text);
 

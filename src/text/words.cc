@@ -3,6 +3,8 @@
 #include "text/words.h"
 
 #include <array>
+#include <bit>
+#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -32,8 +34,31 @@ constexpr std::array<Byte, 256> kBytes = MakeByteTable();
 
 Byte ByteAt(std::string_view text, size_t at) { return kBytes[static_cast<uint8_t>(text[at])]; }
 
+// Number of ASCII `\w` at the front of the 8 bytes `bytes`, a lane of `group` each.
+size_t CountWordBytes(const char* bytes) {
+  constexpr auto kAll = [](uint64_t byte) { return byte * 0x0101010101010101u; };
+  uint64_t group;
+  std::memcpy(&group, bytes, sizeof(group));
+  const uint64_t low = group & kAll(0x7F);  // No sum below carries into the next lane.
+  const auto at_least = [&](uint64_t lanes, uint64_t first) { return lanes + kAll(0x80 - first); };
+  const uint64_t lower = low | kAll(0x20);
+  const uint64_t letter = at_least(lower, 'a') & ~at_least(lower, 'z' + 1);
+  const uint64_t digit = at_least(low, '0') & ~at_least(low, '9' + 1);
+  const uint64_t underscore = ~at_least(low ^ kAll('_'), 1);
+  const uint64_t stop = (~(letter | digit | underscore) | group) & kAll(0x80);
+  if (stop == 0) return sizeof(group);
+  const int zeros =
+      std::endian::native == std::endian::little ? std::countr_zero(stop) : std::countl_zero(stop);
+  return static_cast<size_t>(zeros) / 8;
+}
+
 // The end of the run of `\w` that starts at `at`; `at` itself when there is none.
 size_t SkipWordRun(std::string_view text, size_t at) {
+  while (text.size() - at >= 8) {
+    const size_t count = CountWordBytes(text.data() + at);
+    at += count;
+    if (count < 8) break;
+  }
   while (at < text.size()) {
     const Byte byte = ByteAt(text, at);
     if (byte == kWordByte) {
