@@ -1,0 +1,92 @@
+// Batches of sequences for attention, for the test and the benchmark.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "support/kernel_sets.h"
+
+namespace waterline {
+
+enum class Terms { kNone, kC2p, kP2c, kBoth };
+
+struct AttentionCase {
+  std::vector<int64_t> lengths;
+  int heads;
+  int64_t width;  // Of a head.
+  Terms terms;
+};
+
+inline std::vector<AttentionCase> AttentionCases() {
+  std::vector<AttentionCase> cases;
+  for (const int64_t length : {1, 2, 15, 16, 17, 31, 33, 64, 129, 300, 600}) {
+    cases.push_back({{length}, 2, 16, Terms::kBoth});
+  }
+  for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth}) {
+    cases.push_back({{17, 1, 70, 16}, 3, 8, terms});
+    cases.push_back({{40, 90}, 2, 32, terms});
+    cases.push_back({{65}, 1, 64, terms});
+    cases.push_back({{33, 5}, 2, 7, terms});
+    cases.push_back({{5, 20}, 1, 60, terms});
+  }
+  return cases;
+}
+
+// Random inputs of a case. Distances beyond 256 share the outermost of the 40 + 1 rows of a table,
+// as DeBERTa's buckets do beyond their last.
+struct AttentionInputs {
+  static constexpr int64_t kRows = 41;
+
+  OwnedMat qkv;
+  OwnedMat tables;
+  std::vector<int32_t> begins;
+  std::vector<int32_t> bucket;
+  int64_t longest;
+  RelativeTerms relative;
+  AttentionArgs args;
+
+  explicit AttentionInputs(const AttentionCase& test)
+      : qkv(RandomMat(BeginsOf(test.lengths).back(), 3 * test.heads * test.width, 1)),
+        tables(RandomMat(kRows, 2 * test.heads * test.width, 2)),
+        begins(BeginsOf(test.lengths)),
+        longest(*std::max_element(test.lengths.begin(), test.lengths.end())) {
+    const int64_t columns = test.heads * test.width;
+    const int64_t reach = longest + 3;
+    for (int64_t distance = -reach; distance <= reach; ++distance) {
+      bucket.push_back(
+          static_cast<int32_t>(std::clamp<int64_t>(distance / 7 + kRows / 2, 0, kRows - 1)));
+    }
+    if (test.terms == Terms::kC2p || test.terms == Terms::kBoth) {
+      relative.keys = tables.view().Cols(0, columns);
+    }
+    if (test.terms == Terms::kP2c || test.terms == Terms::kBoth) {
+      relative.queries = tables.view().Cols(columns, 2 * columns);
+    }
+    relative.bucket = bucket;
+    relative.reach = reach;
+    args.q = qkv.view().Cols(0, columns);
+    args.k = qkv.view().Cols(columns, 2 * columns);
+    args.v = qkv.view().Cols(2 * columns, 3 * columns);
+    args.begins = begins;
+    args.longest = longest;
+    args.heads = test.heads;
+    args.scale = 0.5f / static_cast<float>(test.width);
+    args.relative = test.terms == Terms::kNone ? nullptr : &relative;
+  }
+  AttentionInputs(const AttentionInputs&) = delete;
+
+  // Runs `kernels` on this.
+  OwnedMat Run(const Kernels& kernels) const {
+    AlignedBytes scratch(
+        kernels.AttentionScratchBytes(args.longest, args.q.cols / args.heads, args.relative));
+    OwnedMat out(args.q.rows, args.q.cols);
+    AttentionArgs run = args;
+    run.scratch = scratch.span();
+    kernels.Attention(run, out);
+    return out;
+  }
+};
+
+}  // namespace waterline

@@ -1,0 +1,63 @@
+// Batches of words for the LSTM, for the test and the benchmark.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "support/kernel_sets.h"
+
+namespace waterline {
+
+struct LstmCase {
+  std::vector<int64_t> lengths;
+  int64_t hidden;
+};
+
+inline std::vector<LstmCase> LstmCases() {
+  return {{{1}, 8},       {{2, 0, 15}, 16},          {{16, 17, 31, 33, 64}, 32},
+          {{129, 3}, 20}, {{300, 1, 2, 40, 40}, 64}, {{7, 9, 9, 4, 1, 12, 30}, 13}};
+}
+
+// Random inputs of a case. Matrices are kept unpacked.
+struct LstmInputs {
+  OwnedMat gates;
+  std::vector<float> forward;
+  std::vector<float> backward;
+  std::vector<int32_t> begins;
+  int64_t hidden;
+
+  explicit LstmInputs(const LstmCase& test)
+      : gates(RandomMat(BeginsOf(test.lengths).back(), 8 * test.hidden, 1)),
+        forward(OwnedWeight::Rows(4 * test.hidden, test.hidden, 2)),
+        backward(OwnedWeight::Rows(4 * test.hidden, test.hidden, 3)),
+        begins(BeginsOf(test.lengths)),
+        hidden(test.hidden) {}
+
+  // Runs `kernels` on the sequences [first, last).
+  OwnedMat Run(const Kernels& kernels, size_t first, size_t last) const {
+    std::vector<int64_t> lengths;
+    for (size_t s = first; s < last; ++s) lengths.push_back(begins[s + 1] - begins[s]);
+    const std::vector<int32_t> own = BeginsOf(lengths);
+    const size_t bytes = kernels.PackedLstmFloats(hidden) * sizeof(float);
+    AlignedBytes packed[2] = {AlignedBytes(bytes), AlignedBytes(bytes)};
+    auto* to_forward = reinterpret_cast<float*>(packed[0].data());
+    auto* to_backward = reinterpret_cast<float*>(packed[1].data());
+    kernels.PackLstm(forward.data(), hidden, to_forward);
+    kernels.PackLstm(backward.data(), hidden, to_backward);
+    AlignedBytes scratch(kernels.LstmScratchBytes(hidden, static_cast<int64_t>(last - first)));
+    OwnedMat out(own.back(), 2 * hidden);
+    LstmArgs args;
+    args.gates = gates.view().Rows(begins[first], begins[last]);
+    args.forward = to_forward;
+    args.backward = to_backward;
+    args.hidden = hidden;
+    args.begins = own;
+    args.scratch = scratch.span();
+    kernels.Lstm(args, out);
+    return out;
+  }
+  OwnedMat Run(const Kernels& kernels) const { return Run(kernels, 0, begins.size() - 1); }
+};
+
+}  // namespace waterline

@@ -1,0 +1,70 @@
+// Span scores of every instruction set against the formula, and each sequence's independence.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/span_scores_cases.h"
+#include "support/kernel_test.h"
+
+namespace waterline {
+
+namespace {
+
+class SpanScoresTest : public KernelTest {};
+
+// F products of size 1: the sum is of size sqrt(F), and its error some sqrt(F) half units of that.
+double Tolerance(int64_t features) { return 6e-8 * 4 * static_cast<double>(features) + 1e-6; }
+
+TEST_P(SpanScoresTest, MatchesDoubleSums) {
+  for (const SpanScoreCase& test : SpanScoreCases()) {
+    SCOPED_TRACE(testing::Message() << test.words.front() << " words, " << test.labels.front()
+                                    << " labels, " << test.features << " features");
+    const SpanScoreInputs inputs(test);
+    EXPECT_LE(LargestDifference(inputs.Run(kernels()), inputs.Run(reference())),
+              Tolerance(test.features));
+  }
+}
+
+TEST_P(SpanScoresTest, SpansPastTheEndAreMinusInfinity) {
+  const SpanScoreInputs inputs({{3}, {2}, 8, 4, Act::kRelu, true});
+  const std::vector<float> scores = inputs.Run(kernels());
+  for (int64_t i = 0; i < 3; ++i) {
+    for (int64_t k = 0; k < 4; ++k) {
+      const float score = scores[static_cast<size_t>((i * 4 + k) * 2)];
+      EXPECT_EQ(score == -std::numeric_limits<float>::infinity(), i + k >= 3) << i << " " << k;
+    }
+  }
+}
+
+TEST_P(SpanScoresTest, ASequenceAloneHasTheBitsItHasAmongOthers) {
+  for (const Act act : {Act::kRelu, Act::kNone}) {
+    const SpanScoreInputs inputs({{17, 64, 1, 129, 2}, {3, 20, 1, 9, 7}, 600, 12, act, true});
+    const std::vector<float> all = inputs.Run(kernels());
+    for (size_t s = 0; s + 1 < inputs.score_begins.size(); ++s) {
+      const std::vector<float> alone = inputs.Run(kernels(), s, s + 1);
+      EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + inputs.score_begins[s]))
+          << "sequence " << s;
+    }
+  }
+}
+
+TEST_P(SpanScoresTest, NaNStaysInItsSequence) {
+  for (const Act act : {Act::kRelu, Act::kNone}) {
+    SpanScoreInputs inputs({{5, 6, 7}, {3, 4, 5}, 40, 12, act, true});
+    const std::vector<float> clean = inputs.Run(kernels());
+    std::fill_n(inputs.start.view().row(5), 40, std::numeric_limits<float>::quiet_NaN());
+    const std::vector<float> scores = inputs.Run(kernels());
+    const auto second = static_cast<std::ptrdiff_t>(inputs.score_begins[1]);
+    const auto third = static_cast<std::ptrdiff_t>(inputs.score_begins[2]);
+    EXPECT_TRUE(std::equal(clean.begin(), clean.begin() + second, scores.begin()));
+    EXPECT_TRUE(std::equal(clean.begin() + third, clean.end(), scores.begin() + third));
+    EXPECT_TRUE(std::isnan(scores[static_cast<size_t>(second)]));
+  }
+}
+
+WATERLINE_FOR_EACH_ISA(SpanScoresTest);
+
+}  // namespace
+
+}  // namespace waterline

@@ -1,0 +1,33 @@
+// The fixture of tests that run once for each instruction set of the build.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "support/kernel_sets.h"
+#include "support/reference_kernels.h"
+
+namespace waterline {
+
+class KernelTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    kernels_ = CpuKernels(GetParam());
+    if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
+  }
+  const Kernels& kernels() const { return *kernels_; }
+  const Kernels& reference() const { return reference_; }
+
+ private:
+  const Kernels* kernels_ = nullptr;
+  ReferenceKernels reference_;
+};
+
+}  // namespace waterline
+
+// Runs the tests of `suite` for each instruction set.
+#define WATERLINE_FOR_EACH_ISA(suite)                                    \
+  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(CpuIsaNames()), \
+                           [](const auto& isa) { return std::string(isa.param); })

@@ -1,0 +1,263 @@
+// The formulas, one after another.
+// SPDX-License-Identifier: Apache-2.0
+#include "support/reference_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+namespace waterline {
+
+namespace {
+
+double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+double Dot(const float* a, const float* b, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+void AddRow(const Table& table, int32_t row, std::vector<double>& to) {
+  std::vector<float> wide(to.size());
+  const size_t bytes = static_cast<size_t>(table.cols) * DtypeBytes(table.type);
+  ToF32(table.type, table.data + static_cast<size_t>(row) * bytes, wide.data(), wide.size());
+  for (size_t i = 0; i < to.size(); ++i) to[i] += wide[i];
+}
+
+// The output row of query i of the sequence in rows [begin, end), head by head.
+void Attend(const AttentionArgs& args, int64_t begin, int64_t end, int64_t i, float* out) {
+  const int64_t width = args.q.cols / args.heads;
+  for (int64_t h = 0; h < args.heads; ++h) {
+    const float* q = args.q.row(i) + h * width;
+    std::vector<double> score;
+    for (int64_t j = begin; j < end; ++j) {
+      const float* k = args.k.row(j) + h * width;
+      double s = Dot(q, k, width);
+      if (args.relative != nullptr) {
+        const RelativeTerms& relative = *args.relative;
+        const int64_t row = relative.bucket[static_cast<size_t>(i - j + relative.reach)];
+        if (!relative.keys.empty()) s += Dot(q, relative.keys.row(row) + h * width, width);
+        if (!relative.queries.empty()) s += Dot(k, relative.queries.row(row) + h * width, width);
+      }
+      score.push_back(s * args.scale);
+    }
+    const double largest = *std::max_element(score.begin(), score.end());
+    double sum = 0;
+    for (double& s : score) sum += s = std::exp(s - largest);
+    for (int64_t c = 0; c < width; ++c) {
+      double value = 0;
+      for (int64_t j = begin; j < end; ++j) {
+        value += score[static_cast<size_t>(j - begin)] * args.v.row(j)[h * width + c];
+      }
+      out[h * width + c] = static_cast<float>(value / sum);
+    }
+  }
+}
+
+// One direction of one sequence of words, in the order of `words`.
+void Recur(const LstmArgs& args, const std::vector<int64_t>& words, int64_t direction,
+           MatView out) {
+  const int64_t hidden = args.hidden;
+  const float* weight = direction == 0 ? args.forward : args.backward;
+  std::vector<double> h(static_cast<size_t>(hidden)), c(static_cast<size_t>(hidden));
+  for (const int64_t word : words) {
+    const std::vector<double> before = h;
+    const auto gate = [&](int64_t which, int64_t unit) {
+      const int64_t row = which * hidden + unit;
+      double sum = args.gates.row(word)[direction * 4 * hidden + row];
+      for (int64_t k = 0; k < hidden; ++k) {
+        sum += before[static_cast<size_t>(k)] * weight[row * hidden + k];
+      }
+      return sum;
+    };
+    for (int64_t unit = 0; unit < hidden; ++unit) {
+      const auto u = static_cast<size_t>(unit);
+      c[u] = Sigmoid(gate(1, unit)) * c[u] + Sigmoid(gate(0, unit)) * std::tanh(gate(2, unit));
+      h[u] = Sigmoid(gate(3, unit)) * std::tanh(c[u]);
+      out.row(word)[direction * hidden + unit] = static_cast<float>(h[u]);
+    }
+  }
+}
+
+}  // namespace
+
+double ReferenceAct(Act act, double x) {
+  switch (act) {
+    case Act::kNone:
+      return x;
+    case Act::kRelu:
+      return x > 0 ? x : 0;
+    case Act::kGelu:
+      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+    case Act::kGeluTanh: {
+      const double root = std::sqrt(2 / std::numbers::pi);
+      return 0.5 * x * (1 + std::tanh(root * (x + 0.044715 * x * x * x)));
+    }
+    case Act::kTanh:
+      return std::tanh(x);
+    case Act::kSilu:
+      return x * Sigmoid(x);
+  }
+  return x;
+}
+
+size_t ReferenceKernels::PackedBytes(int64_t out, int64_t in) const {
+  return static_cast<size_t>(out * in) * sizeof(float);
+}
+
+void ReferenceKernels::Pack(const float* from, int64_t row, int64_t rows, int64_t, int64_t in,
+                            std::byte* packed) const {
+  std::memcpy(packed + PackedBytes(row, in), from, PackedBytes(rows, in));
+}
+
+size_t ReferenceKernels::PackedLstmFloats(int64_t hidden) const {
+  return static_cast<size_t>(4 * hidden * hidden);
+}
+
+void ReferenceKernels::PackLstm(const float* from, int64_t hidden, float* packed) const {
+  std::copy_n(from, 4 * hidden * hidden, packed);
+}
+
+void ReferenceKernels::Embed(const EmbedArgs& args, MatView out) const {
+  for (int64_t t = 0; t < out.rows; ++t) {
+    const auto at = static_cast<size_t>(t);
+    std::vector<double> row(static_cast<size_t>(out.cols));
+    AddRow(args.words, args.ids[at], row);
+    if (args.places.data != nullptr) AddRow(args.places, args.positions[at], row);
+    for (int64_t c = 0; c < out.cols; ++c) {
+      const double every = args.every == nullptr ? 0 : args.every[c];
+      out.row(t)[c] = static_cast<float>(row[static_cast<size_t>(c)] + every);
+    }
+  }
+}
+
+void ReferenceKernels::Linear(MatView x, const Weight& w, Act act, MatView out) const {
+  const auto* weight = reinterpret_cast<const float*>(w.packed);
+  for (int64_t t = 0; t < x.rows; ++t) {
+    for (int64_t n = 0; n < w.out; ++n) {
+      const double bias = w.bias == nullptr ? 0 : w.bias[n];
+      out.row(t)[n] =
+          static_cast<float>(ReferenceAct(act, Dot(x.row(t), weight + n * w.in, w.in) + bias));
+    }
+  }
+}
+
+void ReferenceKernels::AddLayerNorm(MatView x, MatView residual, const Norm& norm,
+                                    MatView out) const {
+  const auto width = static_cast<double>(norm.width);
+  for (int64_t t = 0; t < x.rows; ++t) {
+    std::vector<double> row;
+    for (int64_t c = 0; c < norm.width; ++c) {
+      // The sum is rounded to f32 first: it is the residual stream, not part of the normalisation.
+      row.push_back(residual.data == nullptr ? x.row(t)[c] : x.row(t)[c] + residual.row(t)[c]);
+    }
+    double mean = 0;
+    for (const double v : row) mean += v / width;
+    double variance = 0;
+    for (const double v : row) variance += (v - mean) * (v - mean) / width;
+    for (int64_t c = 0; c < norm.width; ++c) {
+      const double normal = (row[static_cast<size_t>(c)] - mean) /
+                            std::sqrt(variance + static_cast<double>(norm.eps));
+      const double beta = norm.beta == nullptr ? 0 : norm.beta[c];
+      out.row(t)[c] = static_cast<float>(normal * norm.gamma[c] + beta);
+    }
+  }
+}
+
+void ReferenceKernels::Attention(const AttentionArgs& args, MatView out) const {
+  for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
+    for (int64_t i = args.begins[s]; i < args.begins[s + 1]; ++i) {
+      Attend(args, args.begins[s], args.begins[s + 1], i, out.row(i));
+    }
+  }
+}
+
+void ReferenceKernels::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
+                            MatView out) const {
+  for (int64_t n = 0; n < out.rows; ++n) {
+    const RowRange range = ranges[static_cast<size_t>(n)];
+    for (int64_t c = 0; c < out.cols; ++c) {
+      double sum = 0;
+      double most = -std::numeric_limits<double>::infinity();
+      for (int64_t t = range.begin; t < range.end; ++t) {
+        sum += x.row(t)[c];
+        most = std::max<double>(most, x.row(t)[c]);
+      }
+      double value = 0;
+      if (range.begin < range.end) {
+        if (pooling == Pooling::kFirst) value = x.row(range.begin)[c];
+        if (pooling == Pooling::kLast) value = x.row(range.end - 1)[c];
+        if (pooling == Pooling::kMean) value = sum / (range.end - range.begin);
+        if (pooling == Pooling::kMax) value = most;
+      }
+      out.row(n)[c] = static_cast<float>(value);
+    }
+  }
+}
+
+void ReferenceKernels::Lstm(const LstmArgs& args, MatView out) const {
+  for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
+    std::vector<int64_t> words;
+    for (int64_t w = args.begins[s]; w < args.begins[s + 1]; ++w) words.push_back(w);
+    Recur(args, words, 0, out);
+    std::reverse(words.begin(), words.end());
+    Recur(args, words, 1, out);
+  }
+}
+
+void ReferenceKernels::SpanScores(const SpanScoreArgs& args, std::span<float> scores) const {
+  const int64_t features = args.start.cols;
+  for (size_t s = 0; s + 1 < args.word_begins.size(); ++s) {
+    const int64_t labels = args.label_begins[s + 1] - args.label_begins[s];
+    auto at = static_cast<size_t>(args.score_begins[s]);
+    for (int64_t i = args.word_begins[s]; i < args.word_begins[s + 1]; ++i) {
+      for (int64_t k = 0; k < args.widths; ++k) {
+        for (int64_t c = 0; c < labels; ++c, ++at) {
+          if (i + k >= args.word_begins[s + 1]) {
+            scores[at] = -std::numeric_limits<float>::infinity();
+            continue;
+          }
+          const float* label = args.labels.row(args.label_begins[s] + c);
+          double sum = args.labels.cols > features ? label[features] : 0;
+          for (int64_t f = 0; f < features; ++f) {
+            const double hidden =
+                static_cast<double>(args.start.row(i)[f]) + args.end.row(i + k)[f];
+            sum += ReferenceAct(args.act, hidden) * label[f];
+          }
+          scores[at] = static_cast<float>(sum);
+        }
+      }
+    }
+  }
+}
+
+void ReferenceKernels::Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
+                              MatView out) const {
+  for (int64_t n = 0; n < out.rows; ++n) {
+    const auto after = std::upper_bound(begins.begin(), begins.end(), first + n);
+    for (int64_t c = 0; c < x.cols; ++c) {
+      for (int64_t j = 0; j < kernel; ++j) {
+        const int64_t source = first + n + j - (kernel - 1) / 2;
+        const bool inside = *(after - 1) <= source && source < *after;
+        out.row(n)[c * kernel + j] = inside ? x.row(source)[c] : 0;
+      }
+    }
+  }
+}
+
+void ReferenceKernels::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
+                                  std::span<const int32_t> ends, Act act, MatView out) const {
+  for (int64_t n = 0; n < out.rows; ++n) {
+    const auto at = static_cast<size_t>(n);
+    for (int64_t c = 0; c < out.cols; ++c) {
+      const double sum = static_cast<double>(start.row(starts[at])[c]) + end.row(ends[at])[c];
+      out.row(n)[c] = static_cast<float>(ReferenceAct(act, sum));
+    }
+  }
+}
+
+}  // namespace waterline
