@@ -231,8 +231,8 @@ class Engine {
 
  private:
   struct Impl;  // Keeps every other header private.
-  explicit Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
-  std::shared_ptr<const Impl> impl_;
+  explicit Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace waterline

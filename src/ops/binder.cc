@@ -45,8 +45,7 @@ const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<in
                                             DtypeName(tensor->type)));
     return nullptr;
   }
-  report_->used.push_back(full);
-  report_->parameters += tensor->elements();
+  if (report_->used.insert(full).second) report_->parameters += tensor->elements();
   return tensor;
 }
 
@@ -70,6 +69,13 @@ void Binder::CheckFinite(std::string_view name, const float* values, size_t coun
   }
 }
 
+bool Binder::Reading(int64_t floats) {
+  // Rounded up for the resource's own alignment.
+  const size_t bytes = static_cast<size_t>(floats) * sizeof(float) + 256;
+  report_->loading_bytes = std::max(report_->loading_bytes, bytes);
+  return !measuring();
+}
+
 void Binder::Done(const StoredTensor& tensor) {
   // What was packed is not read from the file again.
   const auto offset = static_cast<size_t>(tensor.data - file_->file().bytes().data());
@@ -78,8 +84,9 @@ void Binder::Done(const StoredTensor& tensor) {
 
 void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
                       int64_t in, std::byte* packed) {
-  if (tensor == nullptr || packed == nullptr) return;
+  if (tensor == nullptr) return;
   const int64_t rows = tensor->elements() / in;
+  if (!Reading(std::min(rows, kRowsAtOnce) * in)) return;
   std::pmr::vector<float> widened(static_cast<size_t>(std::min(rows, kRowsAtOnce) * in), loading_);
   for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, rows - begin);
@@ -134,7 +141,7 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
   const std::string weight_name = fmt::format("{}.weight", name);
   std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
   const StoredTensor* tensor = Read(weight_name, {out, all});
-  if (tensor != nullptr && packed != nullptr) {
+  if (Reading(in) && tensor != nullptr) {
     std::pmr::vector<float> row(static_cast<size_t>(in), loading_);
     for (int64_t r = 0; r < out; ++r) {
       ToF32(tensor->type,
@@ -160,7 +167,7 @@ Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
   std::byte* packed = TakeBytes(kernels_->PackedBytes(in + 1, out));
   const StoredTensor* weight = Read(weight_name, {out, in});
   const StoredTensor* bias = Read(bias_name, {out});
-  if (packed != nullptr && weight != nullptr && bias != nullptr) {
+  if (Reading(out * in + out) && weight != nullptr && bias != nullptr) {
     std::pmr::vector<float> rows(static_cast<size_t>(out * in), loading_);
     ToF32(weight->type, weight->data, rows.data(), rows.size());
     CheckFinite(weight_name, rows.data(), rows.size());
@@ -186,7 +193,7 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
   float* bias = TakeFloats(out);
   const int64_t group_in = in / groups;
   const StoredTensor* tensor = Read(weight_name, {out, group_in, kernel});
-  if (packed != nullptr && tensor != nullptr) {
+  if (Reading(in * kernel) && tensor != nullptr) {
     // Channels of other groups get zero weights.
     std::pmr::vector<float> row(static_cast<size_t>(in * kernel), loading_);
     for (int64_t o = 0; o < out; ++o) {
@@ -219,13 +226,14 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
     const std::string hh = fmt::format("weight_hh_l{}{}", layer, suffix[d]);
     reader.PackRows(reader.Read(ih, {4 * hidden, in}), ih, d * 4 * hidden, 8 * hidden, in, packed);
     const StoredTensor* tensor = reader.Read(hh, {4 * hidden, hidden});
-    if (tensor != nullptr && packed != nullptr) {
+    if (Reading(4 * hidden * hidden) && tensor != nullptr) {
       std::pmr::vector<float> rows(static_cast<size_t>(4 * hidden * hidden), loading_);
       reader.CopyVector(tensor, hh, rows.data());
       kernels_->PackLstm(rows.data(), hidden, recurrent[d]);
       Done(*tensor);
     }
     // Both biases are added once here instead of at every step.
+    Reading(8 * hidden);
     std::pmr::vector<float> sum(static_cast<size_t>(4 * hidden), 0.f, loading_);
     std::pmr::vector<float> part(static_cast<size_t>(4 * hidden), 0.f, loading_);
     for (const char* which : {"ih", "hh"}) {
@@ -289,9 +297,13 @@ MatView Binder::Project(const Table& table, const Norm& norm, std::string_view n
   const std::string bias_name = fmt::format("{}.bias", name);
   const StoredTensor* weight = Read(weight_name, {out, table.cols});
   const StoredTensor* bias = Read(bias_name, {out});
-  if (measuring() || weight == nullptr || bias == nullptr || table.data == nullptr) return projected;
-
   const int64_t in_stride = (table.cols + 15) / 16 * 16;
+  const auto packed_floats =
+      static_cast<int64_t>(kernels_->PackedBytes(out, table.cols) / sizeof(float));
+  const bool reading = Reading(table.rows * in_stride + packed_floats + out +
+                               std::min(out, kRowsAtOnce) * table.cols + 64);
+  if (!reading || weight == nullptr || bias == nullptr || table.data == nullptr) return projected;
+
   std::pmr::vector<float> rows(static_cast<size_t>(table.rows * in_stride + 16), loading_);
   float* aligned = rows.data() + (kAlign - reinterpret_cast<uintptr_t>(rows.data()) % kAlign) %
                                      kAlign / sizeof(float);

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <memory>
 #include <memory_resource>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,8 +27,9 @@ namespace waterline {
 // What was read, and what was wrong with it; shared by a binder and those made from it.
 struct BindingReport {
   std::vector<std::string> problems;  // One sentence for each missing, misshapen or broken tensor.
-  std::vector<std::string> used;      // Names of the tensors that were read.
+  std::set<std::string> used;         // Names of the tensors that were read.
   size_t block_bytes = 0;             // Bytes of the weight block used so far.
+  size_t loading_bytes = 0;           // Most that buffers of the reading take at once.
   size_t mapped_bytes = 0;            // Bytes of tensors that stay in the mapped file.
   int64_t parameters = 0;             // Elements of the tensors that were read.
 };
@@ -85,6 +87,8 @@ class Binder {
   void CopyVector(const StoredTensor* tensor, std::string_view name, float* to);
   void CheckFinite(std::string_view name, const float* values, size_t count);
   void Done(const StoredTensor& tensor);
+  // Notes that reading needs buffers of `floats` floats; true when there is something to read into.
+  bool Reading(int64_t floats);
 
   const TensorFile* file_;
   const Kernels* kernels_;

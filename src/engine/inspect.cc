@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <set>
+
+#include "engine/model.h"
+#include "engine/sizing.h"
+#include "waterline/engine.h"
+
+namespace waterline {
+namespace {
+
+// The largest n in [0, most] for which `fits` holds, when it holds for all smaller ones.
+int64_t LargestThat(int64_t most, const std::function<bool(int64_t)>& fits) {
+  int64_t low = 0;
+  while (low < most) {
+    const int64_t middle = low + (most - low + 1) / 2;
+    if (fits(middle)) {
+      low = middle;
+    } else {
+      most = middle - 1;
+    }
+  }
+  return low;
+}
+
+std::string DescribeBackbone(const BackboneConfig& b) {
+  return fmt::format("{}: {} layers, hidden {}, {} heads, feed-forward {}, vocabulary {}",
+                     b.model_type, b.layers, b.hidden_size, b.heads, b.intermediate, b.vocab_size);
+}
+
+std::string DescribeHead(const GlinerConfig& c) {
+  return fmt::format("{}, spans of up to {} words, hidden {}, {} BiLSTM layer{}", c.span_mode,
+                     c.max_width, c.hidden_size, c.num_rnn_layers, c.num_rnn_layers == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Result<ModelReport> Inspect(const std::string& model, const EngineOptions& options) {
+  Result<Settings> settings = Resolve(options);
+  if (!settings.ok()) return settings.error();
+  const Kernels& kernels = *settings->kernels;
+
+  Budget unlimited(std::numeric_limits<size_t>::max());
+  BudgetResource tokenizer_memory(unlimited, Use::kTokenizer);
+  BudgetResource memory(unlimited, Use::kLoading);
+  Result<Checkpoint> checkpoint = OpenCheckpoint(model, unlimited, &tokenizer_memory);
+  if (!checkpoint.ok()) return checkpoint.error();
+  Result<Measure> measure = MeasureCheckpoint(*checkpoint, kernels, unlimited);
+  if (!measure.ok()) return measure.error();
+
+  ModelReport report;
+  report.directory = checkpoint->files.directory.string();
+  report.architecture = ArchitectureName(checkpoint->config.architecture);
+  report.backbone = DescribeBackbone(checkpoint->backbone);
+  report.head = DescribeHead(checkpoint->config);
+  report.tokenizer = checkpoint->tokenizer->Describe();
+  report.weights_file = checkpoint->files.weights.string();
+  std::set<std::string> types;
+  for (const auto& [name, tensor] : checkpoint->tensors->tensors()) {
+    if (measure->report.used.contains(name)) {
+      types.insert(DtypeName(tensor.type));
+    } else {
+      report.tensors_unused.push_back(name);
+    }
+  }
+  report.stored_type = fmt::format("{}", fmt::join(types, ", "));
+  report.parameters = measure->report.parameters;
+  report.tensors_used = static_cast<int64_t>(measure->report.used.size());
+  report.max_words = checkpoint->config.max_len;
+  report.max_tokens = measure->longest_sequence;
+  report.max_width = measure->widths;
+  report.file_bytes = checkpoint->tensors->file().bytes().size();
+  report.weight_bytes = measure->report.block_bytes + unlimited.in_use(Use::kWeights);
+  report.mapped_bytes = measure->report.mapped_bytes;
+  report.tokenizer_bytes = unlimited.in_use(Use::kTokenizer);
+  report.smallest_budget = measure->smallest_budget;
+  report.memory_budget = settings->budget;
+  if (settings->budget < measure->smallest_budget) return report;
+
+  const size_t held = unlimited.in_use() + measure->report.block_bytes;
+  report.workspace_bytes = DivideRoom(settings->budget - held, settings->threads).workspace;
+  BindingReport again;
+  Result<Network> network = BindNetwork(*checkpoint, kernels, {}, &memory, &memory, again);
+  if (!network.ok()) return network.error();
+  constexpr int64_t kLabels = 10;
+  const auto fits = [&](const BatchShape& shape) {
+    return PassBytes(*network, kernels, shape, &memory) <= report.workspace_bytes;
+  };
+  const int64_t most_tokens = measure->longest_sequence - 3 * kLabels - 3;
+  report.longest_text_words = LargestThat(
+      std::min(report.max_words, most_tokens * 3 / 4), [&](int64_t words) {
+        return fits({.texts = 1, .words = words, .tokens = words * 4 / 3, .labels = kLabels});
+      });
+  constexpr int64_t kTextTokens = 128, kMostTexts = 4096;
+  report.largest_batch_tokens =
+      kTextTokens * LargestThat(kMostTexts, [&](int64_t texts) {
+        return fits({.texts = texts,
+                     .words = 72,
+                     .tokens = kTextTokens - 3 * kLabels - 3,
+                     .labels = kLabels});
+      });
+  return report;
+}
+
+}  // namespace waterline

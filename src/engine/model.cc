@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/dry.h"
+
+namespace waterline {
+namespace {
+
+constexpr const char* kEncoderPrefix = "token_rep_layer.bert_layer.model";
+
+// The backbone's config: encoder_config, or the backbone's own config.json, or the built-in table.
+Result<BackboneConfig> FindBackbone(const GlinerConfig& config, const CheckpointFiles& files) {
+  BackboneConfig backbone;
+  if (config.encoder) {
+    backbone = *config.encoder;
+  } else {
+    std::error_code ignored;
+    const std::filesystem::path file = files.backbone / "config.json";
+    if (!files.backbone.empty() && std::filesystem::exists(file, ignored)) {
+      Result<BackboneConfig> read = ReadBackboneConfig(file);
+      if (!read.ok()) return read.error();
+      backbone = *read;
+    } else if (const std::optional<BackboneConfig> known = KnownBackbone(config.model_name)) {
+      backbone = *known;
+    } else {
+      return Error{
+          Code::kNotFound,
+          fmt::format("{} has no encoder_config, and the config.json of its backbone {} is not in the "
+                      "local Hugging Face cache; fetch it with: huggingface-cli download {} config.json",
+                      (files.directory / "gliner_config.json").string(), config.model_name,
+                      config.model_name)};
+    }
+    if (config.vocab_size != -1) backbone.vocab_size = config.vocab_size;
+  }
+  return backbone;
+}
+
+// Appends the markers that a checkpoint from before `vocab_size` and `class_token_index` relies on,
+// and derives both; spec/gliner-data-and-decoding.md 2.4.
+void AddMarkers(Checkpoint& checkpoint) {
+  GlinerConfig& config = checkpoint.config;
+  if (config.class_token_index != -1 && config.vocab_size != -1) return;
+  const std::string markers[] = {"[FLERT]", config.ent_token, config.sep_token};
+  checkpoint.tokenizer->AddSpecialTokens(markers);
+  config.vocab_size = checkpoint.tokenizer->size();
+  config.class_token_index = config.vocab_size - 2;
+  checkpoint.backbone.vocab_size = config.vocab_size;
+}
+
+}  // namespace
+
+Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
+                                  std::pmr::memory_resource* tokenizer_memory) {
+  Result<std::filesystem::path> directory = model.empty() ? LocateDefaultModel() : LocateModel(model);
+  if (!directory.ok()) return directory.error();
+  Result<GlinerConfig> config = ReadGlinerConfig(*directory);
+  if (!config.ok()) return config.error();
+  Result<CheckpointFiles> files = LocateFiles(*directory, config->model_name);
+  if (!files.ok()) return files.error();
+
+  Checkpoint checkpoint;
+  checkpoint.config = *config;
+  checkpoint.files = *files;
+  Result<BackboneConfig> backbone = FindBackbone(*config, *files);
+  if (!backbone.ok()) return backbone.error();
+  checkpoint.backbone = *backbone;
+  if (config->words_splitter_type != "whitespace") {
+    return Error{Code::kUnsupported,
+                 fmt::format("words_splitter_type \"{}\" is not supported, only \"whitespace\"",
+                             config->words_splitter_type)};
+  }
+
+  Result<std::unique_ptr<Tokenizer>> tokenizer =
+      Tokenizer::Load(files->tokenizer, budget, tokenizer_memory);
+  if (!tokenizer.ok()) return tokenizer.error();
+  checkpoint.tokenizer = std::move(*tokenizer);
+  AddMarkers(checkpoint);
+
+  const GlinerConfig& complete = checkpoint.config;
+  const std::optional<int32_t> marker = checkpoint.tokenizer->TokenId(complete.ent_token);
+  if (!marker || *marker != complete.class_token_index) {
+    return Error{Code::kBadModel,
+                 fmt::format("{}: class_token_index is {}, but the tokenizer in {} gives {} {}",
+                             (*directory / "gliner_config.json").string(), complete.class_token_index,
+                             files->tokenizer.string(), complete.ent_token,
+                             marker ? fmt::format("the id {}", *marker) : "no id")};
+  }
+
+  Result<TensorFile> tensors = TensorFile::Open(files->weights);
+  if (!tensors.ok()) return tensors.error();
+  checkpoint.tensors = std::make_unique<TensorFile>(std::move(*tensors));
+  checkpoint.tensors_heap = Reservation(budget, Use::kWeights);
+  if (!checkpoint.tensors_heap.Resize(checkpoint.tensors->heap_bytes())) {
+    return Error{Code::kOverBudget, fmt::format("the list of tensors of {} does not fit the budget",
+                                                files->weights.string())};
+  }
+  return checkpoint;
+}
+
+Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
+                            std::span<std::byte> block, std::pmr::memory_resource* memory,
+                            std::pmr::memory_resource* loading, BindingReport& report) {
+  Network network;
+  Binder binder(*checkpoint.tensors, kernels, block, loading, report);
+  Result<std::unique_ptr<Encoder>> encoder =
+      MakeEncoder(checkpoint.backbone, binder.In(kEncoderPrefix), memory);
+  if (!encoder.ok()) return encoder.error();
+  network.encoder = std::move(*encoder);
+  Result<std::unique_ptr<Head>> head =
+      MakeHead(checkpoint.config, network.encoder->width(), binder);
+  if (!head.ok()) return head.error();
+  network.head = std::move(*head);
+  if (!report.problems.empty()) {
+    return Error{Code::kBadModel, fmt::format("{}: {}", checkpoint.files.weights.string(),
+                                              fmt::join(report.problems, "; "))};
+  }
+  return network;
+}
+
+SequenceTemplate TemplateOf(const Tokenizer& tokenizer) {
+  return {tokenizer.prefix(), tokenizer.suffix()};
+}
+
+PromptFormat PromptFormatOf(const GlinerConfig& config) {
+  return {.ent_token = config.ent_token,
+          .sep_token = config.sep_token,
+          .ent_id = static_cast<int32_t>(config.class_token_index),
+          .embed_ent_token = config.embed_ent_token};
+}
+
+int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder) {
+  return std::min(encoder.longest(), checkpoint.tokenizer->max_length().value_or(encoder.longest()));
+}
+
+Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
+              std::pmr::memory_resource* memory) {
+  const DryKernels dry(kernels);
+  Arena arena(memory);
+  {
+    Ops ops(dry, arena);
+    const Scores scores = network.Forward(ops, batch);
+  }
+  return std::move(arena).MakePlan();
+}
+
+size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShape& shape,
+                 std::pmr::memory_resource* memory) {
+  Batch batch(memory);
+  const int64_t tokens = shape.tokens + 3 * shape.labels + 3;
+  batch.ids.resize(static_cast<size_t>(shape.texts * tokens));
+  batch.positions.resize(batch.ids.size());
+  batch.words.resize(static_cast<size_t>(shape.texts * shape.words));
+  batch.labels.resize(static_cast<size_t>(shape.texts * shape.labels));
+  for (int64_t t = 0; t <= shape.texts; ++t) {
+    batch.begins.push_back(static_cast<int32_t>(t * tokens));
+    batch.word_begins.push_back(static_cast<int32_t>(t * shape.words));
+    batch.label_begins.push_back(static_cast<int32_t>(t * shape.labels));
+    batch.score_begins.push_back(t * shape.words * network.head->widths() * shape.labels);
+  }
+  return PlanPass(network, kernels, batch, memory).bytes;
+}
+
+}  // namespace waterline

@@ -1,0 +1,82 @@
+// A checkpoint, opened and bound: tokenizer, encoder, head and their weights.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <memory_resource>
+#include <optional>
+#include <string>
+
+#include "checkpoint/config.h"
+#include "checkpoint/locate.h"
+#include "encoder/encoder.h"
+#include "kernels/kernels.h"
+#include "memory/budget.h"
+#include "memory/workspace.h"
+#include "ops/binder.h"
+#include "scores/head.h"
+#include "tokens/prompt.h"
+#include "tokens/tokenizer.h"
+#include "waterline/result.h"
+#include "weights/tensor_file.h"
+
+namespace waterline {
+
+// A checkpoint whose files are open, whose config is complete and whose weights are not read yet.
+struct Checkpoint {
+  GlinerConfig config;
+  BackboneConfig backbone;
+  CheckpointFiles files;
+  std::unique_ptr<TensorFile> tensors;
+  Reservation tensors_heap;
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+
+// Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are
+// made in `tokenizer_memory`; what else is held is taken from `budget`.
+// Errors: as Engine::Load.
+Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
+                                  std::pmr::memory_resource* tokenizer_memory);
+
+// What a checkpoint computes.
+struct Network {
+  std::unique_ptr<Encoder> encoder;
+  std::unique_ptr<Head> head;
+
+  // One pass over `batch`. `hidden_only` for nothing: the scores are what a pass leaves behind.
+  Scores Forward(Ops& ops, const Batch& batch) const {
+    return head->Forward(ops, encoder->Forward(ops, batch), batch);
+  }
+};
+
+// Binds the checkpoint's weights: measuring when `block` is empty. Tables of the network's own live
+// in `memory`, buffers of the reading in `loading`.
+// Errors: kUnsupported; kBadModel with every problem of `report`.
+Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
+                            std::span<std::byte> block, std::pmr::memory_resource* memory,
+                            std::pmr::memory_resource* loading, BindingReport& report);
+
+// The tokens around each sequence of the checkpoint, and how its prompts are made.
+SequenceTemplate TemplateOf(const Tokenizer& tokenizer);
+PromptFormat PromptFormatOf(const GlinerConfig& config);
+
+// Most tokens that a sequence may have: the encoder's positions, or the tokenizer's model_max_length
+// where that is less.
+int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder);
+
+// The plan of a pass over `batch`.
+Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
+              std::pmr::memory_resource* memory);
+
+// A batch of `texts` texts of `words` words with `tokens` sub-words and `labels` labels of two tokens:
+// for questions about memory that have no text yet.
+struct BatchShape {
+  int64_t texts = 1;
+  int64_t words = 0;
+  int64_t tokens = 0;
+  int64_t labels = 0;
+};
+size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShape& shape,
+                 std::pmr::memory_resource* memory);
+
+}  // namespace waterline

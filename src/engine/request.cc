@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/utf8.h"
+#include "text/offsets.h"
+
+namespace waterline {
+namespace {
+
+OffsetUnit UnitOf(Offsets offsets) {
+  switch (offsets) {
+    case Offsets::kBytes:
+      return OffsetUnit::kBytes;
+    case Offsets::kUtf16:
+      return OffsetUnit::kUtf16;
+    case Offsets::kCodePoints:
+      break;
+  }
+  return OffsetUnit::kCodePoints;
+}
+
+// Tokens that are left for text beside the prompt of `labels`.
+int64_t TextTokens(const Prompt& prompt, const SequenceTemplate& around, const TextLimits& limits) {
+  return limits.max_tokens - around.size() - static_cast<int64_t>(prompt.ids.size());
+}
+
+// The given spans as pairs of words, where both ends align with words; others cannot be found.
+void AlignSpans(Request& request, OffsetUnit unit) {
+  const std::vector<TextSpan>& spans = *request.document->spans;
+  std::vector<size_t> bytes;
+  bytes.reserve(2 * spans.size());
+  for (const TextSpan& span : spans) {
+    bytes.push_back(span.start);
+    bytes.push_back(span.end);
+  }
+  ConvertOffsets(request.document->text, unit, OffsetUnit::kBytes, bytes);
+  const auto& words = request.text.words;
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const auto first = std::lower_bound(words.begin(), words.end(), bytes[2 * i],
+                                        [](const Word& w, size_t at) { return w.begin < at; });
+    const auto last = std::lower_bound(words.begin(), words.end(), bytes[2 * i + 1],
+                                       [](const Word& w, size_t at) { return w.end < at; });
+    if (first == words.end() || first->begin != bytes[2 * i]) continue;
+    if (last == words.end() || last->end != bytes[2 * i + 1] || last < first) continue;
+    request.allowed.emplace_back(static_cast<int32_t>(first - words.begin()),
+                                 static_cast<int32_t>(last - words.begin()));
+  }
+  request.query.allowed = &request.allowed;
+}
+
+}  // namespace
+
+Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat& format,
+                              const Tokenizer& tokenizer, const SequenceTemplate& around,
+                              const TextLimits& limits, std::pmr::memory_resource* memory) {
+  LabelSet set(memory);
+  std::vector<std::string_view> prompts;
+  std::map<std::string_view, size_t> by_name;
+  std::map<std::string_view, size_t> by_description;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const Label& label = labels[i];
+    for (const std::string* text : {&label.name, &label.description}) {
+      const size_t bad = FindInvalidUtf8(*text);
+      if (bad != kValidUtf8) {
+        return Error{Code::kInvalidArgument,
+                     fmt::format("label {} is not valid UTF-8 at byte {}", i + 1, bad)};
+      }
+    }
+    if (!by_name.emplace(label.name, i).second) continue;
+    if (!label.description.empty()) {
+      const auto [same, is_new] = by_description.emplace(label.description, i);
+      if (!is_new) {
+        return Error{Code::kInvalidArgument,
+                     fmt::format("labels \"{}\" and \"{}\" have the same description \"{}\"; "
+                                 "descriptions must differ",
+                                 labels[same->second].name, label.name, label.description)};
+      }
+    }
+    prompts.push_back(label.description.empty() ? label.name : label.description);
+    set.label.push_back(static_cast<int32_t>(i));
+  }
+  Result<Prompt> prompt = MakePrompt(prompts, format, tokenizer, memory);
+  if (!prompt.ok()) return prompt.error();
+  set.prompt = std::move(*prompt);
+  if (TextTokens(set.prompt, around, limits) < 1) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("the {} labels take {} tokens, the model reads {} at once and {} of them "
+                             "belong to its template: no room is left for text; use fewer or shorter "
+                             "labels",
+                             prompts.size(), set.prompt.ids.size(), limits.max_tokens, around.size())};
+  }
+  return set;
+}
+
+void PrepareText(Request& request, const ExtractOptions& options, const Tokenizer& tokenizer,
+                 const SequenceTemplate& around, const TextLimits& limits,
+                 std::pmr::memory_resource* memory) {
+  const std::string_view text = request.document->text;
+  if (text.size() >= UINT32_MAX) {
+    request.error = Error{Code::kInvalidArgument,
+                          fmt::format("the text has {} bytes; at most {} can be processed at once",
+                                      text.size(), UINT32_MAX - 1)};
+    return;
+  }
+  const size_t bad = FindInvalidUtf8(text);
+  if (bad != kValidUtf8) {
+    request.error = Error{Code::kInvalidArgument,
+                          fmt::format("the text is not valid UTF-8 at byte {} (0x{:02x})", bad,
+                                      static_cast<unsigned char>(text[bad]))};
+    return;
+  }
+  request.text = Tokenize(text, tokenizer, memory);
+  if (request.text.words.empty() || request.labels->prompt.labels() == 0) return;
+  if (request.document->spans != nullptr) AlignSpans(request, UnitOf(options.offsets));
+
+  const WindowLimits window{
+      .words = limits.max_words,
+      .tokens = TextTokens(request.labels->prompt, around, limits),
+      .overlap = std::min(std::max<int64_t>(2 * limits.max_width, 32), limits.max_words / 2)};
+  int32_t too_long = 0;
+  std::optional<std::pmr::vector<Window>> windows =
+      MakeWindows(request.text.word_begins, window, memory, &too_long);
+  if (!windows && !(options.truncate && too_long > 0)) {
+    const size_t word = static_cast<size_t>(too_long);
+    request.error = Error{
+        Code::kInvalidArgument,
+        fmt::format("the word at byte {} ({} bytes) takes {} tokens; beside these labels the model "
+                    "reads {} at once",
+                    request.text.words[word].begin,
+                    request.text.words[word].end - request.text.words[word].begin,
+                    request.text.word_begins[word + 1] - request.text.word_begins[word],
+                    window.tokens)};
+    return;
+  }
+  if (options.truncate) {
+    // The first window alone, without the ones that would follow.
+    const auto words = static_cast<int32_t>(request.text.words.size());
+    int32_t end = 0;
+    while (end < words && end < window.words &&
+           request.text.word_begins[static_cast<size_t>(end) + 1] <= window.tokens) {
+      ++end;
+    }
+    request.words_cut = words - end;
+    request.windows.assign(1, {0, end, 0, end});
+  } else {
+    request.windows = std::move(*windows);
+  }
+}
+
+Extraction Finish(Request& request, const ExtractOptions& options,
+                  std::pmr::memory_resource* memory) {
+  Extraction extraction;
+  extraction.words = static_cast<int64_t>(request.text.words.size());
+  extraction.words_cut = request.words_cut;
+  extraction.windows = static_cast<int64_t>(request.windows.size());
+  extraction.error = std::move(request.error);
+  for (SequenceResult& result : request.results) {
+    if (result.error && !extraction.error) extraction.error = std::move(result.error);
+  }
+  if (extraction.error) return extraction;
+
+  // Windows are resolved one by one; neighbours can still overlap at their border.
+  std::pmr::vector<Span> spans(memory);
+  std::pmr::vector<Found*> sources(memory);
+  for (SequenceResult& result : request.results) {
+    for (Found& found : result.found) {
+      spans.push_back(found.span);
+      sources.push_back(&found);
+    }
+  }
+  if (request.results.size() > 1) {
+    const auto key = [](const Span& s) { return std::tuple(s.start, s.end, s.label); };
+    std::sort(sources.begin(), sources.end(), [&](const Found* a, const Found* b) {
+      return key(a->span) < key(b->span);
+    });
+    ResolveOverlaps(request.query.rule, spans);
+    std::pmr::vector<Found*> kept(memory);
+    for (const Span& span : spans) {
+      kept.push_back(*std::lower_bound(
+          sources.begin(), sources.end(), span,
+          [&](const Found* a, const Span& b) { return key(a->span) < key(b); }));
+    }
+    sources = std::move(kept);
+  }
+
+  OffsetCursor cursor(request.document->text, UnitOf(options.offsets));
+  extraction.entities.reserve(spans.size());
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const Word& first = request.text.words[static_cast<size_t>(spans[i].start)];
+    const Word& last = request.text.words[static_cast<size_t>(spans[i].end)];
+    extraction.entities.push_back(
+        {.start = cursor.FromByte(first.begin),
+         .end = cursor.FromByte(last.end),
+         .byte_start = first.begin,
+         .byte_end = last.end,
+         .label = request.labels->label[static_cast<size_t>(spans[i].label)],
+         .score = spans[i].score});
+    Found& found = *sources[i];
+    if (options.class_scores) {
+      for (LabelScore& score : found.class_scores) {
+        score.label = request.labels->label[static_cast<size_t>(score.label)];
+      }
+      extraction.class_scores.push_back(std::move(found.class_scores));
+    }
+    if (options.vectors) {
+      extraction.vectors.push_back(std::move(found.vector));
+      extraction.label_vectors.push_back(std::move(found.label_vector));
+    }
+  }
+  return extraction;
+}
+
+}  // namespace waterline

@@ -1,0 +1,72 @@
+// The texts of a call, made ready for passes: labels as prompts, words and tokens, windows.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory_resource>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "batch/batch.h"
+#include "engine/pass.h"
+#include "text/windows.h"
+#include "tokens/prompt.h"
+#include "tokens/token_text.h"
+#include "waterline/engine.h"
+#include "waterline/result.h"
+
+namespace waterline {
+
+// How texts are cut for the model.
+struct TextLimits {
+  int64_t max_words = 0;   // max_len
+  int64_t max_tokens = 0;  // Of a sequence, prompt and specials included.
+  int64_t max_width = 0;   // Widest span in words.
+};
+
+// A label list as the model reads it.
+struct LabelSet {
+  Prompt prompt;
+  std::vector<int32_t> label;  // Of each prompt entry: index into the caller's list.
+  explicit LabelSet(std::pmr::memory_resource* memory) : prompt(memory) {}
+};
+
+// Makes the prompt of `labels`: the first of equal names stands for all.
+// Errors: kInvalidArgument  invalid UTF-8; two names with one description; a marker inside a label;
+//                           a prompt that leaves no room for text. kBadModel: as MakePrompt.
+Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat& format,
+                              const Tokenizer& tokenizer, const SequenceTemplate& around,
+                              const TextLimits& limits, std::pmr::memory_resource* memory);
+
+// One text on its way through the engine.
+struct Request {
+  const Document* document = nullptr;
+  const LabelSet* labels = nullptr;
+  TokenText text;
+  Query query;
+  std::pmr::vector<std::pair<int32_t, int32_t>> allowed;
+  std::pmr::vector<Window> windows;
+  int64_t words_cut = 0;
+  std::optional<Error> error;
+  std::vector<SequenceResult> results;  // One a window.
+
+  explicit Request(std::pmr::memory_resource* memory)
+      : text(memory), allowed(memory), windows(memory) {}
+};
+
+// Splits, tokenises and windows the text of `request`; sets its error when it cannot be used.
+// Throws OverBudget when staging lacks memory for it.
+void PrepareText(Request& request, const ExtractOptions& options, const Tokenizer& tokenizer,
+                 const SequenceTemplate& around, const TextLimits& limits,
+                 std::pmr::memory_resource* memory);
+
+// What the windows of `request` found, as entities of its text.
+Extraction Finish(Request& request, const ExtractOptions& options,
+                  std::pmr::memory_resource* memory);
+
+}  // namespace waterline

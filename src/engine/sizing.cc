@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sizing.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+#include "memory/machine.h"
+
+namespace waterline {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kLeastStaging = kMiB;
+constexpr size_t kMostStaging = 64 * kMiB;
+constexpr size_t kMostWorkspacePerThread = 256 * kMiB;
+constexpr int kMostThreads = 1024;
+
+// The shape that the smallest budget must hold.
+constexpr BatchShape kLeastShape{.texts = 1, .words = 96, .tokens = 128, .labels = 8};
+
+}  // namespace
+
+Result<Settings> Resolve(const EngineOptions& options) {
+  Settings settings;
+  if (options.threads < 0 || options.threads > kMostThreads) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("threads is {}, expected 0 (one for each core) to {}", options.threads,
+                             kMostThreads)};
+  }
+  settings.threads = options.threads > 0
+                         ? options.threads
+                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (options.batch_tokens < 1) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("batch_tokens is {}, expected at least 1", options.batch_tokens)};
+  }
+  settings.batch_tokens = options.batch_tokens;
+  settings.budget = options.memory_budget > 0 ? options.memory_budget : AvailableMemory() / 2;
+  settings.kernels = CpuKernels(options.isa.empty() ? nullptr : options.isa.c_str());
+  if (settings.kernels == nullptr) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("the instruction set {} is not known or this machine lacks it; known are {}",
+                             options.isa.empty() ? "of WATERLINE_ISA" : options.isa,
+                             fmt::join(CpuIsaNames(), ", "))};
+  }
+  return settings;
+}
+
+Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
+                                  Budget& budget) {
+  Measure measure;
+  BudgetResource weights(budget, Use::kWeights);
+  BudgetResource loading(budget, Use::kLoading);
+  Result<Network> network =
+      BindNetwork(checkpoint, kernels, {}, &weights, &loading, measure.report);
+  if (!network.ok()) return network.error();
+  measure.longest_sequence = LongestSequence(checkpoint, *network->encoder);
+  measure.widths = network->head->widths();
+  measure.least_workspace = PassBytes(*network, kernels, kLeastShape, &loading);
+  measure.smallest_budget =
+      std::max(budget.peak(),
+               budget.in_use() + measure.report.block_bytes +
+                   std::max(measure.report.loading_bytes, LeastRoom(measure.least_workspace)));
+  return measure;
+}
+
+Room DivideRoom(size_t available, int threads) {
+  Room room;
+  room.staging = std::min(std::clamp(available / 4, kLeastStaging, kMostStaging), available);
+  room.workspace = std::min(available - room.staging,
+                            static_cast<size_t>(threads) * kMostWorkspacePerThread);
+  return room;
+}
+
+size_t LeastRoom(size_t least_workspace) {
+  return std::max(kLeastStaging + least_workspace, least_workspace / 3 * 4 + 4);
+}
+
+std::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens,
+                                int threads) {
+  const int64_t total = std::accumulate(tokens.begin(), tokens.end(), int64_t{0});
+  // As many passes for each worker, so that none waits for the last one of another.
+  const int64_t rounds = (total + batch_tokens * threads - 1) / (batch_tokens * threads);
+  const int64_t target = rounds == 0 ? 1 : (total + rounds * threads - 1) / (rounds * threads);
+  std::vector<size_t> begins{0};
+  int64_t sum = 0;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (sum > 0 && (sum >= target || sum + tokens[i] > batch_tokens)) {
+      begins.push_back(i);
+      sum = 0;
+    }
+    sum += tokens[i];
+  }
+  if (!tokens.empty()) begins.push_back(tokens.size());
+  return begins;
+}
+
+}  // namespace waterline
