@@ -100,7 +100,7 @@ TEST_P(LinearTest, ActivationsMatchDouble) {
       const double error = std::abs(out.view().row(i)[0] - exact);
       most = std::max(most, error / std::max(1.0, std::abs(exact)));
     }
-    EXPECT_LE(most, 5e-7) << "activation " << static_cast<int>(act);
+    EXPECT_LE(most, 1e-6) << "activation " << static_cast<int>(act);
   }
 }
 

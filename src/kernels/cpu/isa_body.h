@@ -74,7 +74,8 @@ Vec Erf(Vec x) {
   q = Fma(q, x2, Vec::Set(-1.68282697438203e-03f));
   q = Fma(q, x2, Vec::Set(-7.37332916720468e-03f));
   q = Fma(q, x2, Vec::Set(-1.42647390514189e-02f));
-  return x * p / q;
+  // Exactly 1 from where it rounds to 1, so that Gelu of a large negative number is 0.
+  return WhereAtLeast(x2, Vec::Set(14.6881f), Clamp(x, -1, 1), x * p / q);
 }
 
 Vec Gelu(Vec x) {
@@ -82,10 +83,10 @@ Vec Gelu(Vec x) {
   return Fma(half, Erf(x * Vec::Set(0.707106781f)), half);
 }
 
+// (1 + tanh y) / 2 is the logistic function of 2 y, which keeps its relative accuracy near 0.
 Vec GeluTanh(Vec x) {
-  const Vec half = Vec::Set(0.5f) * x;
   const Vec cubic = Fma(x * x * x, Vec::Set(0.044715f), x);
-  return Fma(half, Tanh(cubic * Vec::Set(0.797884561f)), half);
+  return x * Sigmoid(cubic * Vec::Set(2 * 0.797884561f));
 }
 
 // Calls f with the function of `act`, so that the switch is outside of the loop in f.

@@ -42,6 +42,10 @@ Vec Fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 // A NaN in b comes out of both.
 Vec Max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 Vec Min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
+// a >= b ? yes : no
+Vec WhereAtLeast(Vec a, Vec b, Vec yes, Vec no) {
+  return {_mm256_blendv_ps(no.v, yes.v, _mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ))};
+}
 // The first n lanes, zeros after.
 Vec Keep(Vec a, int64_t n) { return {_mm256_and_ps(a.v, _mm256_castsi256_ps(FirstLanes(n)))}; }
 float Sum(Vec a) {

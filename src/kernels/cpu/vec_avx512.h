@@ -35,6 +35,10 @@ Vec Fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 // A NaN in b comes out of both.
 Vec Max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 Vec Min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
+// a >= b ? yes : no
+Vec WhereAtLeast(Vec a, Vec b, Vec yes, Vec no) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ), no.v, yes.v)};
+}
 // The first n lanes, zeros after.
 Vec Keep(Vec a, int64_t n) { return {_mm512_maskz_mov_ps(FirstLanes(n), a.v)}; }
 float Sum(Vec a) { return _mm512_reduce_add_ps(a.v); }

@@ -43,6 +43,8 @@ Vec Fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
 // A NaN in b comes out of both, as the x86 instructions have it.
 Vec Max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }
 Vec Min(Vec a, Vec b) { return {a.v < b.v ? a.v : b.v}; }
+// a >= b ? yes : no
+Vec WhereAtLeast(Vec a, Vec b, Vec yes, Vec no) { return {a.v >= b.v ? yes.v : no.v}; }
 // The first n lanes, zeros after.
 Vec Keep(Vec a, int64_t n) {
   for (int64_t i = n; i < Vec::kLanes; ++i) a.v[i] = 0;

@@ -1,0 +1,71 @@
+// The choice of instruction set, the dry kernels, and denormals.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <limits>
+#include <string>
+#include <thread>
+
+#include "kernels/denormals.h"
+#include "kernels/dry.h"
+#include "kernels/kernels.h"
+
+namespace waterline {
+
+namespace {
+
+TEST(CpuKernels, PortableRunsAnywhere) {
+  ASSERT_NE(CpuKernels("portable"), nullptr);
+  EXPECT_STREQ(CpuKernels("portable")->name(), "portable");
+}
+
+TEST(CpuKernels, UnknownNamesAreNull) { EXPECT_EQ(CpuKernels("mmx"), nullptr); }
+
+TEST(CpuKernels, TheDefaultIsTheFastestThatRuns) {
+  unsetenv("WATERLINE_ISA");
+  for (const char* isa : CpuIsaNames()) {
+    if (CpuKernels(isa) == nullptr) continue;
+    EXPECT_EQ(CpuKernels(), CpuKernels(isa));
+    break;
+  }
+}
+
+TEST(CpuKernels, TheEnvironmentNamesTheDefault) {
+  setenv("WATERLINE_ISA", "portable", 1);
+  EXPECT_EQ(CpuKernels(), CpuKernels("portable"));
+  EXPECT_EQ(CpuKernels(""), CpuKernels("portable"));
+  setenv("WATERLINE_ISA", "mmx", 1);
+  EXPECT_EQ(CpuKernels(), nullptr);
+  unsetenv("WATERLINE_ISA");
+}
+
+TEST(DryKernels, ReportTheSizesOfTheKernelsTheyStandFor) {
+  const Kernels& real = *CpuKernels("portable");
+  const DryKernels dry(real);
+  EXPECT_EQ(dry.PackedBytes(17, 5), real.PackedBytes(17, 5));
+  EXPECT_EQ(dry.PackedLstmFloats(9), real.PackedLstmFloats(9));
+  EXPECT_EQ(dry.AttentionScratchBytes(70, 32, nullptr),
+            real.AttentionScratchBytes(70, 32, nullptr));
+  EXPECT_EQ(dry.LstmScratchBytes(9, 4), real.LstmScratchBytes(9, 4));
+  EXPECT_EQ(dry.SpanScoreScratchBytes(64, 12, 10), real.SpanScoreScratchBytes(64, 12, 10));
+}
+
+TEST(SetFlushDenormals, ChangesItsThreadOnly) {
+  const auto denormal = [] {
+    volatile float smallest = std::numeric_limits<float>::min();
+    volatile float half = smallest * 0.5f;
+    return half;
+  };
+  float there = 1;
+  std::thread([&] {
+    SetFlushDenormals();
+    there = denormal();
+  }).join();
+  EXPECT_EQ(there, 0);
+  EXPECT_GT(denormal(), 0);
+}
+
+}  // namespace
+
+}  // namespace waterline
