@@ -68,9 +68,9 @@ size_t TopClasses(const SpanScoresView& scores, int32_t start, int32_t width,
 // none kept before, then stably sorted by start alone. In place. Two spans conflict when they
 //   are the same words: unless rule.multi_label (the labels play no role)
 //   overlap otherwise:  unless rule.nested and one lies inside the other
-// Requires 0 <= start <= end. Scratch, from the resource of `spans`: 28 bytes a span and 8 a word.
-// Cost for n spans: O(n log n), and for each its number of words (an eighth of a cycle a word in
-// flat rules), and when nested but not multi-label the kept spans that share its start.
+// Requires 0 <= start <= end. Scratch, from the resource of `spans`: at most 80 bytes a span and 12
+// a word up to the last end. Cost for n spans: O(n log n), and for each its number of words (64 at
+// a time in flat rules), and when nested but not multi-label the kept spans that share its start.
 void ResolveOverlaps(OverlapRule rule, std::pmr::vector<Span>& spans);
 
 }  // namespace waterline
