@@ -129,6 +129,8 @@ class Kernels {
   // sequence of row t. Rows [first, first + out.rows) of x only.
   virtual void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
                       MatView out) const = 0;
+  // x[n] = 0 for every empty ranges[n].
+  virtual void ClearEmpty(std::span<const RowRange> ranges, MatView x) const = 0;
   // out[n] = act(u[starts[n]] + v[ends[n]]).
   virtual void SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
                           std::span<const int32_t> ends, Act act, MatView out) const = 0;

@@ -108,6 +108,11 @@ Mat Ops::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, cons
   return out;
 }
 
+void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
+  WATERLINE_CHECK(x.rows() == static_cast<int64_t>(ranges.size()));
+  kernels_.ClearEmpty(ranges, x);
+}
+
 Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
   Mat out(arena_, x.rows, 2 * w.hidden, "LSTM");

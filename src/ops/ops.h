@@ -32,6 +32,8 @@ class Ops {
   // dense weight [D, D kernel]), followed by `act`.
   Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
   Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);
+  // Rows of `x` whose range is empty become zero.
+  void ClearEmpty(Mat& x, std::span<const RowRange> ranges);
   // One bidirectional LSTM layer over the words of each sequence.
   struct LstmWeights {
     Weight input;  // [8 H, in]: both directions, both biases added.

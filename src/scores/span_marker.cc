@@ -26,11 +26,15 @@
 namespace waterline {
 
 Scores SpanMarker::Forward(Ops& ops, Mat hidden, const Batch& batch) const {
+  // The projection commutes with every pooling but the maximum: few rows instead of all tokens.
+  const bool project_first = projection_ && pooling_ == Pooling::kMax;
+  if (project_first) hidden = ops.Linear(hidden, *projection_, Act::kNone, "projection");
   Mat X = ops.Pool(hidden, batch.words, pooling_, "words");
   Mat P = ops.Pool(hidden, batch.labels, Pooling::kFirst, "labels");
   hidden.Release();
-  if (projection_) {
+  if (projection_ && !project_first) {
     X = ops.Linear(X, *projection_, Act::kNone, "words");
+    ops.ClearEmpty(X, batch.words);  // A word without sub-words is zero, not the projection's bias.
     P = ops.Linear(P, *projection_, Act::kNone, "labels");
   }
   for (const Ops::LstmWeights& layer : lstm_) X = ops.Lstm(X, layer, batch.word_begins);

@@ -249,6 +249,13 @@ void ReferenceKernels::Unfold(MatView x, SequenceBegins begins, int64_t kernel, 
   }
 }
 
+void ReferenceKernels::ClearEmpty(std::span<const RowRange> ranges, MatView x) const {
+  for (size_t n = 0; n < ranges.size(); ++n) {
+    if (ranges[n].end > ranges[n].begin) continue;
+    for (int64_t c = 0; c < x.cols; ++c) x.row(static_cast<int64_t>(n))[c] = 0;
+  }
+}
+
 void ReferenceKernels::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
                                   std::span<const int32_t> ends, Act act, MatView out) const {
   for (int64_t n = 0; n < out.rows; ++n) {

@@ -128,6 +128,12 @@ void CpuKernelSet::Unfold(MatView x, SequenceBegins begins, int64_t kernel, int6
   }
 }
 
+void CpuKernelSet::ClearEmpty(std::span<const RowRange> ranges, MatView x) const {
+  for (size_t n = 0; n < ranges.size(); ++n) {
+    if (ranges[n].begin == ranges[n].end) std::fill_n(x.row(static_cast<int64_t>(n)), x.cols, 0.f);
+  }
+}
+
 void CpuKernelSet::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
                               std::span<const int32_t> ends, Act act, MatView out) const {
   for (int64_t n = 0; n < out.rows; ++n) {

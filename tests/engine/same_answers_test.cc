@@ -1,0 +1,125 @@
+// A text gets the same answer, bit for bit, alone or in any batch, with any number of threads, under
+// any budget.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "engine/random_texts.h"
+#include "waterline/engine.h"
+
+namespace waterline {
+namespace {
+
+const std::filesystem::path kModels = std::filesystem::path(WATERLINE_GOLDEN_DIR) / "models";
+// One of each backbone and head.
+const char* const kCheckpoints[] = {"us_markerV0_proj", "us_realbuckets", "bb_bert",
+                                    "bb_deberta_v2_conv_groups", "us_rnn2_pool_last"};
+
+Engine MustLoad(const std::string& name, const EngineOptions& options) {
+  Result<Engine> engine = Engine::Load(kModels / name / "checkpoint", options);
+  EXPECT_TRUE(engine.ok()) << engine.error().message;
+  return *engine;
+}
+
+std::vector<Extraction> MustExtract(const Engine& engine, const std::vector<std::string>& texts,
+                                    const std::vector<Label>& labels, const ExtractOptions& options) {
+  auto result = engine.Extract(std::span<const std::string_view>(Views(texts)), labels, options);
+  EXPECT_TRUE(result.ok()) << result.error().message;
+  return *result;
+}
+
+bool SameBits(const Extraction& a, const Extraction& b) {
+  if (a.error.has_value() != b.error.has_value()) return false;
+  if (a.entities.size() != b.entities.size() || a.vectors != b.vectors) return false;
+  for (size_t i = 0; i < a.entities.size(); ++i) {
+    const Entity &x = a.entities[i], &y = b.entities[i];
+    if (x.start != y.start || x.end != y.end || x.byte_start != y.byte_start || x.label != y.label ||
+        std::memcmp(&x.score, &y.score, sizeof x.score) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+class SameAnswers : public testing::TestWithParam<const char*> {
+ protected:
+  RandomTexts random_{7};
+  // Lengths on both sides of every block size of the kernels.
+  std::vector<std::string> texts_ = [this] {
+    std::vector<std::string> texts = random_.Texts(24, 60);
+    for (const int words : {1, 15, 16, 17, 33, 130}) texts.push_back(random_.Text(words));
+    texts.push_back("");
+    return texts;
+  }();
+  std::vector<Label> labels_ = random_.Labels(3);
+  ExtractOptions options_{.threshold = 0.3f, .nested = true, .multi_label = true, .vectors = true};
+};
+
+TEST_P(SameAnswers, AloneAndInAnyBatch) {
+  const Engine engine = MustLoad(GetParam(), {.threads = 1});
+  const std::vector<Extraction> together = MustExtract(engine, texts_, labels_, options_);
+  size_t found = 0;
+  for (size_t i = 0; i < texts_.size(); ++i) {
+    const std::vector<Extraction> alone = MustExtract(engine, {texts_[i]}, labels_, options_);
+    EXPECT_TRUE(SameBits(alone[0], together[i])) << texts_[i];
+    found += together[i].entities.size();
+  }
+  EXPECT_GT(found, 20u);
+
+  std::vector<size_t> order(texts_.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::shuffle(order.begin(), order.end(), std::mt19937(3));
+  std::vector<std::string> shuffled;
+  for (const size_t i : order) shuffled.push_back(texts_[i]);
+  const std::vector<Extraction> other = MustExtract(engine, shuffled, labels_, options_);
+  for (size_t i = 0; i < order.size(); ++i) EXPECT_TRUE(SameBits(other[i], together[order[i]]));
+}
+
+TEST_P(SameAnswers, WithAnyThreadsAndBatchSize) {
+  const std::vector<Extraction> one =
+      MustExtract(MustLoad(GetParam(), {.threads = 1}), texts_, labels_, options_);
+  for (const int threads : {2, 3, 7}) {
+    for (const int64_t batch_tokens : {1, 100, 100000}) {
+      const Engine engine =
+          MustLoad(GetParam(), {.threads = threads, .batch_tokens = batch_tokens});
+      const std::vector<Extraction> got = MustExtract(engine, texts_, labels_, options_);
+      for (size_t i = 0; i < texts_.size(); ++i) EXPECT_TRUE(SameBits(got[i], one[i])) << texts_[i];
+    }
+  }
+}
+
+TEST_P(SameAnswers, UnderAnyBudget) {
+  const std::vector<Extraction> free =
+      MustExtract(MustLoad(GetParam(), {}), texts_, labels_, options_);
+  const auto report = Inspect(kModels / GetParam() / "checkpoint");
+  ASSERT_TRUE(report.ok());
+  bool refused_any = false;
+  for (size_t extra = 0; extra <= (size_t{16} << 20); extra = extra == 0 ? 65536 : extra * 2) {
+    const Engine engine =
+        MustLoad(GetParam(), {.memory_budget = report->smallest_budget + extra, .threads = 2});
+    const std::vector<Extraction> got = MustExtract(engine, texts_, labels_, options_);
+    for (size_t i = 0; i < texts_.size(); ++i) {
+      if (got[i].error) {
+        // Only a text that alone is too large, and it says so; the others go on.
+        EXPECT_EQ(got[i].error->code, Code::kOverBudget);
+        refused_any = true;
+        continue;
+      }
+      EXPECT_TRUE(SameBits(got[i], free[i])) << texts_[i];
+    }
+    EXPECT_LE(engine.Stats().peak, engine.Stats().memory_budget);
+  }
+  (void)refused_any;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SameAnswers, testing::ValuesIn(kCheckpoints),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace waterline
