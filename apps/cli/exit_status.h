@@ -1,0 +1,12 @@
+// How the program ends.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace waterline::cli {
+
+inline constexpr int kSuccess = 0;
+inline constexpr int kSomeRefused = 1;  // Done, but some texts were refused.
+inline constexpr int kFatal = 2;        // Wrong usage, or something without which nothing works.
+inline constexpr int kNoReader = 141;   // What a shell shows for a program that SIGPIPE ended.
+
+}  // namespace waterline::cli

@@ -1,0 +1,43 @@
+// What was found in one text, as the output shows it: JSONL, CSV or text for people.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "input_document.h"
+#include "waterline/engine.h"
+
+namespace waterline::cli {
+
+enum class OutputFormat { kPretty, kJsonl, kCsv };
+
+struct FormatOptions {
+  OutputFormat format = OutputFormat::kJsonl;
+  std::vector<std::string> files;  // Of the input; "-" is standard input.
+  std::vector<Label> labels;       // Of the run: what Entity::label counts.
+  bool colour = false;             // kPretty: with ANSI colours instead of brackets.
+  int columns = 0;                 // kPretty: lines are wrapped there; 0: not at all.
+};
+
+// Appends to `out` what stands before the first document: the header of CSV, the legend of colours.
+void FormatStart(const FormatOptions& options, std::string& out);
+
+// Appends one document. `extraction.error` is set when it was refused.
+//   kJsonl   one line; the fields of its JSON, as they stood there and in their order, or else "file"
+//            (of several), "text"; then "entities": [{"start", "end", "text", "label", "score"}]; then
+//            "truncated_words" when there are any; then "error" when it was refused. Where the fields
+//            could not be read: "line", "entities", "error". A blank line stays blank. A field of the
+//            input is left out where one of the same name is written.
+//   kCsv     one line an entity: file,line,start,end,text,label,score; quoted as RFC 4180 says, lines
+//            end in "\n". `line` is empty where the document is a whole file.
+//   kPretty  the text with its entities marked: [Ada](person 0.97); a heading for each of several
+//            files. Control characters are shown as pictures.
+void FormatDocument(const FormatOptions& options, const InputDocument& document,
+                    const Extraction& extraction, std::string& out);
+
+// Where `document` stands, for messages: "book.txt", "data.jsonl:17", "standard input:3".
+std::string DocumentPlace(const FormatOptions& options, const InputDocument& document);
+
+}  // namespace waterline::cli

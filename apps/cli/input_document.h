@@ -1,0 +1,25 @@
+// One text of the input, with what its output has to repeat.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "json_record.h"
+
+namespace waterline::cli {
+
+struct InputDocument {
+  size_t file = 0;   // Index into the files of the run.
+  int64_t line = 0;  // From 1; 0 when the document is the whole file.
+  std::string text;
+  std::string json;                // The line of JSONL, else empty.
+  std::vector<JsonField> fields;   // Of `json`.
+  bool blank = false;              // A blank line of JSONL, which stays one.
+  std::optional<std::string> flaw;  // Why there is no text.
+};
+
+}  // namespace waterline::cli

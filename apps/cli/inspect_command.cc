@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inspect_command.h"
+
+#include <CLI/CLI.hpp>
+
+#include "diagnostics.h"
+#include "exit_status.h"
+#include "extract_arguments.h"
+#include "model_report_format.h"
+#include "output_file.h"
+
+namespace waterline::cli {
+
+void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
+  command
+      .add_option("MODEL", arguments.model,
+                  "Directory of a GLiNER checkpoint, or a hub id in the local Hugging Face cache; "
+                  "without it the model that ships with Waterline")
+      ->option_text(" ");
+  AddMemoryBudgetFlag(command, arguments.memory_budget);
+  command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");
+  command.footer(R"(Reads the checkpoint's headers, not its weights. Exit status: 0, or 2 for an error.
+
+Examples:
+  waterline inspect
+  waterline inspect urchade/gliner_small-v2.1 --memory-budget 1G
+  waterline inspect models/mine --json | jq .smallest_budget)");
+}
+
+int RunInspect(const InspectArguments& arguments) {
+  const auto fail = [](const Error& error) {
+    PrintError(error.message);
+    return kFatal;
+  };
+  EngineOptions options;
+  options.memory_budget = arguments.memory_budget;
+  const Result<ModelReport> report = Inspect(arguments.model, options);
+  if (!report.ok()) return fail(report.error());
+  Result<OutputFile> output = OutputFile::Open("");
+  if (!output.ok()) return fail(output.error());
+  const std::string text =
+      arguments.json ? FormatModelReportJson(*report) : FormatModelReport(*report);
+  const Result<void> written = output->Write(text);
+  if (output->reader_gone()) return kNoReader;
+  if (!written.ok()) return fail(written.error());
+  if (Result<void> closed = output->Commit(); !closed.ok()) return fail(closed.error());
+  return kSuccess;
+}
+
+}  // namespace waterline::cli

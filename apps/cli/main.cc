@@ -1,0 +1,54 @@
+// The `waterline` program: which command, and nothing else.
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <string>
+
+#include "diagnostics.h"
+#include "exit_status.h"
+#include "extract_arguments.h"
+#include "extract_command.h"
+#include "inspect_command.h"
+
+namespace waterline::cli {
+namespace {
+
+int Main(int count, char** arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  CLI::App program("Finds entities of any type in text, inside a memory budget.", "waterline");
+  program.set_version_flag("--version", "waterline " WATERLINE_VERSION);
+  program.require_subcommand(1);
+  program.footer(R"(Try:
+  echo "Ada Lovelace lived in London." | waterline extract --labels person,city
+  waterline extract --help)");
+
+  ExtractArguments extract;
+  CLI::App* extract_command =
+      program.add_subcommand("extract", "Find entities in texts: files, JSONL, standard input");
+  AddExtractFlags(*extract_command, extract);
+  InspectArguments inspect;
+  CLI::App* inspect_command =
+      program.add_subcommand("inspect", "Tell what a checkpoint is and what it takes to run it");
+  AddInspectFlags(*inspect_command, inspect);
+
+  try {
+    program.parse(count, arguments);
+  } catch (const CLI::Success& help_or_version) {
+    return program.exit(help_or_version);
+  } catch (const CLI::ParseError& error) {
+    PrintError(error.what());
+    const bool extracting = extract_command->parsed();
+    const bool inspecting = inspect_command->parsed();
+    PrintNote(std::string("see waterline ") + (extracting   ? "extract "
+                                               : inspecting ? "inspect "
+                                                            : "") +
+              "--help");
+    return kFatal;
+  }
+  return extract_command->parsed() ? RunExtract(extract, start) : RunInspect(inspect);
+}
+
+}  // namespace
+}  // namespace waterline::cli
+
+int main(int count, char** arguments) { return waterline::cli::Main(count, arguments); }

@@ -1,0 +1,39 @@
+// What a run did, for --stats and for the closing lines.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "process_memory.h"
+#include "waterline/engine.h"
+
+namespace waterline::cli {
+
+// Counts of documents, words and entities; seconds.
+struct RunTotals {
+  int64_t texts = 0;  // Refused ones included; blank lines of JSONL not.
+  int64_t refused = 0;
+  int64_t words = 0;
+  int64_t entities = 0;
+  int64_t windowed = 0;  // Texts that were longer than the model reads at once.
+  int64_t cut = 0;       // Texts that --truncate cut,
+  int64_t words_cut = 0;  // and the words that it cost.
+  double load_seconds = 0;
+  double extract_seconds = 0;                  // Inside the engine.
+  double total_seconds = 0;                    // From the start of the program.
+  std::optional<double> first_entity_seconds;  // From there until the first was written.
+};
+
+// The table of --stats; lines end in "\n".
+std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine,
+                             const ProcessMemory& process);
+
+// "3 of 1,000 texts were refused", and what became of them. Requires totals.refused > 0.
+std::string DescribeRefused(const RunTotals& totals);
+
+// "2 texts were cut; 1,234 words were not read; ..." Requires totals.cut > 0.
+std::string DescribeCut(const RunTotals& totals);
+
+}  // namespace waterline::cli

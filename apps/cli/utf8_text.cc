@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "utf8_text.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+#include <utf8proc.h>
+
+#include <algorithm>
+
+namespace waterline::cli {
+namespace {
+
+// Bytes of the code point at text[at], and the code point; 0 where there is none.
+size_t Decode(std::string_view text, size_t at, utf8proc_int32_t& code) {
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at;
+  const utf8proc_ssize_t length =
+      utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &code);
+  return length > 0 ? static_cast<size_t>(length) : 0;
+}
+
+}  // namespace
+
+bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+std::string DescribeInvalidUtf8(std::string_view text) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    return "it starts as UTF-16 does; convert it with iconv -f UTF-16 -t UTF-8";
+  }
+  size_t at = 0;
+  utf8proc_int32_t code = 0;
+  while (at < text.size()) {
+    const size_t length = Decode(text, at, code);
+    if (length == 0) break;
+    at += length;
+  }
+  return fmt::format("byte {} of it is not UTF-8", at);
+}
+
+size_t DisplayWidth(std::string_view text) {
+  size_t width = 0;
+  utf8proc_int32_t code = 0;
+  for (size_t at = 0; at < text.size();) {
+    at += std::max<size_t>(Decode(text, at, code), 1);
+    width += static_cast<size_t>(std::max(utf8proc_charwidth(code), 0));
+  }
+  return width;
+}
+
+std::string ShowControls(std::string_view text) {
+  std::string shown;
+  shown.reserve(text.size());
+  utf8proc_int32_t code = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = std::max<size_t>(Decode(text, at, code), 1);
+    const bool c1 = code >= 0x80 && code < 0xA0;
+    if (code == 0x7F) {
+      shown += "\u2421";
+    } else if (code < 0x20 && code != '\n' && code != '\t') {
+      shown += "\xE2\x90";  // U+2400 + code.
+      shown += static_cast<char>(0x80 + code);
+    } else if (c1) {
+      shown += "\uFFFD";
+    } else {
+      shown.append(text.substr(at, length));
+    }
+    at += length;
+  }
+  return shown;
+}
+
+}  // namespace waterline::cli

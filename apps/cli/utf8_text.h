@@ -1,0 +1,26 @@
+// What the program has to know of UTF-8: where it is broken, and how wide it is on a terminal.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace waterline::cli {
+
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+bool IsUtf8(std::string_view text);
+
+// "byte 17 of it is not UTF-8", or "it starts as UTF-16 does; ..." where that is the likely cause.
+// Requires !IsUtf8(text).
+std::string DescribeInvalidUtf8(std::string_view text);
+
+// Columns that `text` takes on a terminal. Requires IsUtf8(text).
+size_t DisplayWidth(std::string_view text);
+
+// `text` with control characters other than tab and line feed as their pictures (U+2400...), so that
+// no text steers the terminal it is shown on. Requires IsUtf8(text).
+std::string ShowControls(std::string_view text);
+
+}  // namespace waterline::cli
