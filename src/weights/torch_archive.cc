@@ -32,7 +32,8 @@ Stream* AsStream(void* stream) { return static_cast<Stream*>(stream); }
 
 void* OpenStream(void* opaque, const void*, int) { return opaque; }
 int CloseStream(void*, void*) { return 0; }
-int StreamError(void*, void*) { return 0; }
+// Asked only after a read came short, which minizip otherwise takes for zeros.
+int StreamError(void*, void*) { return 1; }
 ZPOS64_T TellStream(void*, void* stream) { return AsStream(stream)->at; }
 
 uLong ReadStream(void*, void* stream, void* to, uLong size) {
