@@ -145,28 +145,38 @@ class StripStep final : public NormalizerStep {
   const bool right_;
 };
 
+// Replaces the matches that `next` gives from left to right. The reference aligns the content with the
+// last character of its match.
+template <typename Next>
+void ReplaceMatches(const Text& in, Text& out, std::string_view content, Next next) {
+  const std::string_view text = in.bytes;
+  out.bytes.reserve(text.size() + 16);
+  size_t at = 0;
+  const auto copy_until = [&](size_t end) {
+    if (in.head > at && end > at) out.head = out.bytes.size() + std::min(end, in.head) - at;
+    out.bytes.append(text.substr(at, end - at));
+    at = end;
+  };
+  while (const std::optional<RegexMatch> match = next(at)) {
+    copy_until(match->begin);
+    out.bytes.append(content);
+    if (match->end <= in.head && !content.empty()) out.head = out.bytes.size();
+    at = match->end;
+  }
+  copy_until(text.size());
+}
+
 class ReplaceStringStep final : public NormalizerStep {
  public:
   ReplaceStringStep(std::string pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void Apply(const Text& in, Text& out) const override {
-    const std::string_view text = in.bytes;
-    out.bytes.reserve(text.size() + 16);
-    size_t at = 0;
-    const auto append = [&](size_t end, std::string_view tail) {
-      if (in.head > at) out.head = out.bytes.size() + std::min(end, in.head) - at;
-      out.bytes.append(text.substr(at, end - at));
-      const bool in_head = in.head > end;
-      out.bytes.append(tail);
-      if (in_head && !tail.empty()) out.head = out.bytes.size();
-    };
-    while (!pattern_.empty()) {
-      const size_t found = text.find(pattern_, at);
-      if (found == std::string_view::npos) break;
-      append(found, content_);
-      at = found + pattern_.size();
-    }
-    append(text.size(), {});
+    ReplaceMatches(in, out, content_, [&](size_t from) -> std::optional<RegexMatch> {
+      if (pattern_.empty()) return std::nullopt;
+      const size_t found = in.bytes.find(pattern_, from);
+      if (found == std::string::npos) return std::nullopt;
+      return RegexMatch{found, found + pattern_.size()};
+    });
   }
 
  private:
@@ -179,15 +189,8 @@ class ReplaceRegexStep final : public NormalizerStep {
   ReplaceRegexStep(Regex pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void Apply(const Text& in, Text& out) const override {
-    const std::string_view text = in.bytes;
-    Regex::Matches matches(pattern_, text, Memory(out));
-    size_t at = 0;
-    while (const std::optional<RegexMatch> match = matches.Next()) {
-      out.bytes.append(text.substr(at, match->begin - at)).append(content_);
-      at = match->end;
-    }
-    out.bytes.append(text.substr(at));
-    TakeFirstAsHead(in, out);
+    Regex::Matches matches(pattern_, in.bytes, Memory(out));
+    ReplaceMatches(in, out, content_, [&](size_t) { return matches.Next(); });
   }
 
  private:
@@ -199,19 +202,12 @@ class SpaceRunsStep final : public NormalizerStep {
  public:
   explicit SpaceRunsStep(std::string content) : content_(std::move(content)) {}
   void Apply(const Text& in, Text& out) const override {
-    const std::string_view text = in.bytes;
-    out.bytes.reserve(text.size() + 16);
-    size_t at = 0;
-    while (at < text.size()) {
-      const size_t run = text.find("  ", at);
-      if (run == std::string_view::npos) break;
-      size_t end = run + 2;
-      while (end < text.size() && text[end] == ' ') ++end;
-      out.bytes.append(text.substr(at, run - at)).append(content_);
-      at = end;
-    }
-    out.bytes.append(text.substr(at));
-    TakeFirstAsHead(in, out);
+    ReplaceMatches(in, out, content_, [&](size_t from) -> std::optional<RegexMatch> {
+      const size_t run = in.bytes.find("  ", from);
+      if (run == std::string::npos) return std::nullopt;
+      const size_t end = in.bytes.find_first_not_of(' ', run);
+      return RegexMatch{run, end == std::string::npos ? in.bytes.size() : end};
+    });
   }
 
  private:

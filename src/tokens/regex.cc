@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tokens/code_points.h"
+#include "tokens/unicode_classes.h"
 
 namespace waterline {
 namespace {
@@ -32,55 +33,113 @@ void Release(void* pointer, void* memory) {
                                                               *reinterpret_cast<size_t*>(block));
 }
 
-// What the escape `letter` stands for as the content of a bracketed class; empty: it stays as it is.
-// PCRE2's \s has U+180E in it, its \w lacks marks and connectors.
-std::string_view ClassOf(char letter) {
-  switch (letter) {
-    case 's':
-      return "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
-             "\\x{205f}\\x{3000}";
-    case 'w':
-      return "\\p{Alphabetic}\\p{M}\\p{N}\\p{Pc}";
-    case 'h':
-      return "0-9a-fA-F";
-    case 'L':  // \p{L} and \p{N} of Unicode 16, as far as they go beyond PCRE2's 14.
-      return "\\p{L}\\x{1c89}-\\x{1c8a}\\x{31350}-\\x{323af}";
-    default:
-      return {};
+// What Oniguruma's Unicode 16 has beyond PCRE2's Unicode 14, as content of a bracketed class. Found by
+// asking both about every code point.
+constexpr std::string_view kNewLetters =
+    "\\x{1c89}-\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{105c0}-\\x{105f3}"
+    "\\x{10d4a}-\\x{10d65}\\x{10d6f}-\\x{10d85}\\x{10ec2}-\\x{10ec4}\\x{1123f}-\\x{11240}"
+    "\\x{11380}-\\x{11389}\\x{1138b}\\x{1138e}\\x{11390}-\\x{113b5}\\x{113b7}\\x{113d1}"
+    "\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}\\x{11f12}-\\x{11f33}"
+    "\\x{1342f}\\x{13441}-\\x{13446}\\x{13460}-\\x{143fa}\\x{16100}-\\x{1611d}"
+    "\\x{16d40}-\\x{16d6c}\\x{18cff}\\x{1b132}\\x{1b155}\\x{1df25}-\\x{1df2a}"
+    "\\x{1e030}-\\x{1e06d}\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}"
+    "\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}";
+constexpr std::string_view kNewNumbers =
+    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}"
+    "\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}"
+    "\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}";
+constexpr std::string_view kNewDigits =
+    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}"
+    "\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1e4f0}-\\x{1e4f9}"
+    "\\x{1e5f1}-\\x{1e5fa}";
+constexpr std::string_view kNewMarks =
+    "\\x{897}\\x{cf3}\\x{ece}\\x{10d69}-\\x{10d6d}\\x{10efc}-\\x{10eff}\\x{11241}"
+    "\\x{113b8}-\\x{113c0}\\x{113c2}\\x{113c5}\\x{113c7}-\\x{113ca}\\x{113cc}-\\x{113d0}"
+    "\\x{113d2}\\x{113e1}-\\x{113e2}\\x{11f00}-\\x{11f01}\\x{11f03}\\x{11f34}-\\x{11f3a}"
+    "\\x{11f3e}-\\x{11f42}\\x{11f5a}\\x{13440}\\x{13447}-\\x{13455}\\x{1611e}-\\x{1612f}"
+    "\\x{1e08f}\\x{1e4ec}-\\x{1e4ef}\\x{1e5ee}-\\x{1e5ef}";
+constexpr std::string_view kNewPunctuation =
+    "\\x{1b4e}-\\x{1b4f}\\x{1b7f}\\x{10d6e}\\x{113d4}-\\x{113d5}\\x{113d7}-\\x{113d8}"
+    "\\x{11b00}-\\x{11b09}\\x{11be1}\\x{11f43}-\\x{11f4f}\\x{16d6d}-\\x{16d6f}\\x{1e5ff}";
+constexpr std::string_view kSpaces =
+    "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
+
+// Content of a bracketed class that holds the code points of `classes` (Oniguruma's \w: of
+// Whitespace's word characters those that are no joiners, and superscript digits), or all others.
+std::string ExplicitRanges(uint32_t classes, bool is_complement) {
+  const auto is_inside = [&](char32_t c) {
+    bool inside = (UnicodeClasses(c) & classes) != 0;
+    if (classes == kWordChar) {
+      if (c == 0x200C || c == 0x200D) inside = false;
+      if (c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE)) inside = true;
+    }
+    return inside != is_complement;
+  };
+  std::string out;
+  constexpr char32_t kEnd = 0x110000;
+  for (char32_t c = 0; c < kEnd; ++c) {
+    if (c == 0xD800) c = 0xE000;
+    if (!is_inside(c)) continue;
+    const char32_t first = c;
+    while (c + 1 < kEnd && c + 1 != 0xD800 && is_inside(c + 1)) ++c;
+    out += fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", static_cast<uint32_t>(first),
+                       static_cast<uint32_t>(c));
   }
+  return out;
 }
 
+// Oniguruma's meaning of an escape as the content of a bracketed class; empty: PCRE2's own will do.
+// PCRE2's \s has U+180E in it, its \w has all numbers and lacks marks.
+std::string ClassOf(std::string_view escape) {
+  if (escape == "\\s") return std::string(kSpaces);
+  if (escape == "\\S") return ExplicitRanges(kSpace, true);
+  if (escape == "\\w") return ExplicitRanges(kWordChar, false);
+  if (escape == "\\W") return ExplicitRanges(kWordChar, true);
+  if (escape == "\\d") return fmt::format("\\d{}", kNewDigits);
+  if (escape == "\\h") return "0-9a-fA-F";
+  if (escape == "\\p{L}") return fmt::format("\\p{{L}}{}", kNewLetters);
+  if (escape == "\\p{N}") return fmt::format("\\p{{N}}{}", kNewNumbers);
+  if (escape == "\\p{M}") return fmt::format("\\p{{M}}{}", kNewMarks);
+  if (escape == "\\p{P}") return fmt::format("\\p{{P}}{}", kNewPunctuation);
+  return {};
+}
+
+// The escape at pattern[at], with the braces of a property.
+std::string_view EscapeAt(std::string_view pattern, size_t at) {
+  const std::string_view rest = pattern.substr(at);
+  if (rest.starts_with("\\p{") || rest.starts_with("\\P{")) {
+    const size_t end = rest.find('}');
+    if (end != std::string_view::npos) return rest.substr(0, end + 1);
+  }
+  return rest.substr(0, 2);
+}
+
+// `pattern` in PCRE2's dialect.
 std::string Translate(std::string_view pattern) {
   std::string out;
   bool in_class = false;
   for (size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char letter = pattern[++i];
-      const char lower = static_cast<char>(letter | 0x20);
-      const std::string_view content =
-          lower == 's' || lower == 'w' || lower == 'h' ? ClassOf(lower) : std::string_view();
-      if (content.empty() || (in_class && letter != lower)) {
-        out += {c, letter};
-      } else if (in_class) {
-        out += content;
+    if (c == '\\') {
+      const std::string_view escape = EscapeAt(pattern, i);
+      i += escape.size() - 1;
+      const std::string content = ClassOf(escape);
+      if (content.empty()) {
+        out += escape;
       } else {
-        out += fmt::format("[{}{}]", letter == lower ? "" : "^", content);
+        out += in_class ? content : fmt::format("[{}]", content);
       }
       continue;
     }
-    if (c == '[' && !in_class) {
-      in_class = true;
-      out += c;
-      if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']') {
-        out += "\\]";
-        ++i;
-      }
-      continue;
-    }
-    if (c == ']') in_class = false;
     out += c;
+    if (c == ']') in_class = false;
+    if (c != '[' || in_class) continue;
+    in_class = true;
+    if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
+    if (i + 1 < pattern.size() && pattern[i + 1] == ']') {  // The first one is literal.
+      out += "\\]";
+      ++i;
+    }
   }
   return out;
 }
