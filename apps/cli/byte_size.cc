@@ -42,10 +42,11 @@ bool IsNumber(std::string_view text) {
 
 Result<size_t> ParseByteSize(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return Error{Code::kInvalidArgument,
-                 fmt::format("'{}' is not a size in bytes: {}; write for example 268435456, 256MiB, "
-                             "512M or 1.5G",
-                             text, why)};
+    return Error{
+        Code::kInvalidArgument,
+        fmt::format("'{}' is not a size in bytes: {}; write for example 268435456, 256MiB, "
+                    "512M or 1.5G",
+                    text, why)};
   };
   const size_t number_end = std::min(text.find_first_not_of("0123456789."), text.size());
   const std::string_view number = text.substr(0, number_end);

@@ -34,8 +34,8 @@ Result<void> CheckReadable(const std::string& path) {
   const int found = standard ? fstat(STDIN_FILENO, &status) : stat(path.c_str(), &status);
   if (found != 0 || (!standard && access(path.c_str(), R_OK) != 0)) return Failed(path, errno);
   if (!S_ISDIR(status.st_mode)) return {};
-  return Error{Code::kIo, fmt::format("{}: is a directory; name the files in it",
-                                      DisplayName(path))};
+  return Error{Code::kIo,
+               fmt::format("{}: is a directory; name the files in it", DisplayName(path))};
 }
 
 Result<ByteSource> ByteSource::Open(const std::string& path) {
@@ -84,9 +84,8 @@ Result<std::string> ReadAll(const std::string& path, size_t max_bytes) {
     if (*count == 0) return all;
     all.append(chunk, *count);
     if (all.size() > max_bytes) {
-      return Error{Code::kInvalidArgument,
-                   fmt::format("{}: holds more than {}", DisplayName(path),
-                               FormatByteSize(max_bytes))};
+      return Error{Code::kInvalidArgument, fmt::format("{}: holds more than {}", DisplayName(path),
+                                                       FormatByteSize(max_bytes))};
     }
   }
 }

@@ -13,8 +13,8 @@ namespace waterline::cli {
 // The name of a path in messages: "standard input" for "-".
 std::string DisplayName(const std::string& path);
 
-// Whether ByteSource::Open(path) would work, without opening it: that would wait for the writer of a
-// named pipe. Errors: as there.
+// Whether ByteSource::Open(path) would work, without opening it: that would wait for the writer of
+// a named pipe. Errors: as there.
 Result<void> CheckReadable(const std::string& path);
 
 // An open file. Movable; closes it, except standard input.

@@ -38,7 +38,8 @@ class DocumentReader {
 
   // Replaces `window` by the next documents: until there are kWindowDocuments or kWindowBytes of
   // them, or until more input would have to be waited for. Empty: the end.
-  // Errors: kNotFound, kIo  a file that can no longer be read. What is wrong with one document stands
+  // Errors: kNotFound, kIo  a file that can no longer be read. What is wrong with one document
+  // stands
   //   in its `flaw`.
   Result<void> ReadWindow(std::vector<InputDocument>& window);
 

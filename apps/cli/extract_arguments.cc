@@ -38,7 +38,8 @@ CLI::Option* AddParsed(CLI::App& command, const std::string& names, const std::s
                        std::function<std::string(const std::string&)> parse) {
   return command.add_option_function<std::string>(
       names,
-      [first = names.substr(0, names.find(',')), parse = std::move(parse)](const std::string& text) {
+      [first = names.substr(0, names.find(',')),
+       parse = std::move(parse)](const std::string& text) {
         const std::string wrong = parse(text);
         if (!wrong.empty()) throw CLI::ValidationError(first + " " + wrong);
       },
@@ -135,15 +136,15 @@ void AddSearchFlags(CLI::App& command, ExtractArguments& arguments) {
                 "Also find several labels for the same words")
       ->group("What to find");
   command
-      .add_flag("--truncate", arguments.extract.truncate,
-                "Cut texts that are longer than the model reads at once, as the Python package does; "
-                "without it they are read in overlapping windows")
+      .add_flag(
+          "--truncate", arguments.extract.truncate,
+          "Cut texts that are longer than the model reads at once, as the Python package does; "
+          "without it they are read in overlapping windows")
       ->group("What to find");
 }
 
 void AddInputFlags(CLI::App& command, ExtractArguments& arguments) {
-  command
-      .add_option("FILE", arguments.files, "Files to read; - or none: standard input")
+  command.add_option("FILE", arguments.files, "Files to read; - or none: standard input")
       ->option_text("...");
   AddChoice<InputKind>(command, "--input,-i",
                        "What the input is: auto (by file name), text, lines, jsonl",
@@ -172,10 +173,9 @@ void AddInputFlags(CLI::App& command, ExtractArguments& arguments) {
 }
 
 void AddOutputFlags(CLI::App& command, ExtractArguments& arguments) {
-  AddChoice<std::string>(command, "--format,-f",
-                         "pretty, jsonl or csv; without it pretty on a terminal, else jsonl",
-                         {{"pretty", "pretty"}, {"jsonl", "jsonl"}, {"csv", "csv"}},
-                         arguments.format)
+  AddChoice<std::string>(
+      command, "--format,-f", "pretty, jsonl or csv; without it pretty on a terminal, else jsonl",
+      {{"pretty", "pretty"}, {"jsonl", "jsonl"}, {"csv", "csv"}}, arguments.format)
       ->option_text("FORMAT")
       ->group("Output");
   command
@@ -201,15 +201,16 @@ void AddOutputFlags(CLI::App& command, ExtractArguments& arguments) {
 }  // namespace
 
 void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
-  AddParsed(command, "--memory-budget,-b",
-            "Bytes that the engine may hold at once, as 512MiB or 1.5G; without it half of the free "
-            "memory",
-            [&memory_budget](const std::string& text) {
-              const Result<size_t> bytes = ParseByteSize(text);
-              if (!bytes.ok()) return bytes.error().message;
-              memory_budget = *bytes;
-              return std::string();
-            })
+  AddParsed(
+      command, "--memory-budget,-b",
+      "Bytes that the engine may hold at once, as 512MiB or 1.5G; without it half of the free "
+      "memory",
+      [&memory_budget](const std::string& text) {
+        const Result<size_t> bytes = ParseByteSize(text);
+        if (!bytes.ok()) return bytes.error().message;
+        memory_budget = *bytes;
+        return std::string();
+      })
       ->option_text("B")
       ->group("Model");
 }

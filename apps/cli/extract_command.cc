@@ -121,8 +121,8 @@ class Run {
     }
     std::vector<Extraction> all(window.size());
     const Clock::time_point start = Clock::now();
-    Result<std::vector<Extraction>> found = engine.Extract(
-        std::span<const std::string_view>(texts), format_.labels, arguments_.extract);
+    Result<std::vector<Extraction>> found = engine.Extract(std::span<const std::string_view>(texts),
+                                                           format_.labels, arguments_.extract);
     totals_.extract_seconds += SecondsSince(start);
     if (!found.ok()) return found.error();
     size_t next = 0;
@@ -176,8 +176,7 @@ class Run {
       PrintNote(DescribeRefused(totals_));
     }
     if (!arguments_.stats) return;
-    const std::string table =
-        FormatStatistics(totals_, engine.Stats(), ReadProcessMemory());
+    const std::string table = FormatStatistics(totals_, engine.Stats(), ReadProcessMemory());
     std::fwrite(table.data(), 1, table.size(), stderr);
   }
 

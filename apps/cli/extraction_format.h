@@ -25,12 +25,14 @@ struct FormatOptions {
 void FormatStart(const FormatOptions& options, std::string& out);
 
 // Appends one document. `extraction.error` is set when it was refused.
-//   kJsonl   one line; the fields of its JSON, as they stood there and in their order, or else "file"
-//            (of several), "text"; then "entities": [{"start", "end", "text", "label", "score"}]; then
-//            "truncated_words" when there are any; then "error" when it was refused. Where the fields
-//            could not be read: "line", "entities", "error". A blank line stays blank. A field of the
-//            input is left out where one of the same name is written.
-//   kCsv     one line an entity: file,line,start,end,text,label,score; quoted as RFC 4180 says, lines
+//   kJsonl   one line; the fields of its JSON, as they stood there and in their order, or else
+//   "file"
+//            (of several), "text"; then "entities": [{"start", "end", "text", "label", "score"}];
+//            then "truncated_words" when there are any; then "error" when it was refused. Where the
+//            fields could not be read: "line", "entities", "error". A blank line stays blank. A
+//            field of the input is left out where one of the same name is written.
+//   kCsv     one line an entity: file,line,start,end,text,label,score; quoted as RFC 4180 says,
+//   lines
 //            end in "\n". `line` is empty where the document is a whole file.
 //   kPretty  the text with its entities marked: [Ada](person 0.97); a heading for each of several
 //            files. Control characters are shown as pictures.

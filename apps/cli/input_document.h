@@ -16,9 +16,9 @@ struct InputDocument {
   size_t file = 0;   // Index into the files of the run.
   int64_t line = 0;  // From 1; 0 when the document is the whole file.
   std::string text;
-  std::string json;                // The line of JSONL, else empty.
-  std::vector<JsonField> fields;   // Of `json`.
-  bool blank = false;              // A blank line of JSONL, which stays one.
+  std::string json;                 // The line of JSONL, else empty.
+  std::vector<JsonField> fields;    // Of `json`.
+  bool blank = false;               // A blank line of JSONL, which stays one.
   std::optional<std::string> flaw;  // Why there is no text.
 };
 

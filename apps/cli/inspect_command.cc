@@ -19,7 +19,8 @@ void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
       ->option_text(" ");
   AddMemoryBudgetFlag(command, arguments.memory_budget);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");
-  command.footer(R"(Reads the checkpoint's headers, not its weights. Exit status: 0, or 2 for an error.
+  command.footer(
+      R"(Reads the checkpoint's headers, not its weights. Exit status: 0, or 2 for an error.
 
 Examples:
   waterline inspect

@@ -38,9 +38,9 @@ class JsonRecordReader {
  public:
   explicit JsonRecordReader(std::string text_field) : text_field_(std::move(text_field)) {}
 
-  // Reads `line`, which is checked to its last byte. Where the line is an object but its text cannot
-  // be used, `record` holds the fields all the same.
-  // Errors: kInvalidArgument  not UTF-8, not JSON, not an object; nested deeper than 1,000; numbers
+  // Reads `line`, which is checked to its last byte. Where the line is an object but its text
+  // cannot be used, `record` holds the fields all the same. Errors: kInvalidArgument  not UTF-8,
+  // not JSON, not an object; nested deeper than 1,000; numbers
   //   outside of a double's range; no text field, two of them, or one that is not a string.
   Result<void> Read(const std::string& line, JsonRecord& record);
 

@@ -54,9 +54,9 @@ Result<void> AddList(const std::string& text, LabelList& list) {
     if (empty == 0) empty = number;
   });
   if (empty == 0) return {};
-  return Error{Code::kInvalidArgument,
-               fmt::format("--labels '{}': label {} is empty; write --labels person,location", text,
-                           empty)};
+  return Error{
+      Code::kInvalidArgument,
+      fmt::format("--labels '{}': label {} is empty; write --labels person,location", text, empty)};
 }
 
 Result<void> AddFile(const std::string& file, LabelList& list) {
@@ -91,10 +91,11 @@ Result<LabelList> ReadLabels(const std::vector<std::string>& lists, const std::s
     if (Result<void> added = AddFile(file, list); !added.ok()) return added.error();
   }
   if (list.labels.empty()) {
-    return Error{Code::kInvalidArgument,
-                 file.empty()
-                     ? std::string("no labels: say what to look for, as in --labels person,location")
-                     : fmt::format("no labels: --labels-file {} holds none; write one a line", file)};
+    return Error{
+        Code::kInvalidArgument,
+        file.empty()
+            ? std::string("no labels: say what to look for, as in --labels person,location")
+            : fmt::format("no labels: --labels-file {} holds none; write one a line", file)};
   }
   return list;
 }

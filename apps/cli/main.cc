@@ -39,9 +39,10 @@ int Main(int count, char** arguments) {
     PrintError(error.what());
     const bool extracting = extract_command->parsed();
     const bool inspecting = inspect_command->parsed();
-    PrintNote(std::string("see waterline ") + (extracting   ? "extract "
-                                               : inspecting ? "inspect "
-                                                            : "") +
+    PrintNote(std::string("see waterline ") +
+              (extracting   ? "extract "
+               : inspecting ? "inspect "
+                            : "") +
               "--help");
     return kFatal;
   }

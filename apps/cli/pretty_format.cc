@@ -121,7 +121,7 @@ class MarkedText {
   const FormatOptions& options_;
   std::string_view text_;
   StyledLines lines_;
-  size_t at_ = 0;                   // All before this was written.
+  size_t at_ = 0;                  // All before this was written.
   std::vector<const Mark*> open_;  // Outer before inner.
 };
 

@@ -9,8 +9,9 @@
 
 namespace waterline::cli {
 
-// Appends styled text to a string. A line that would grow past `columns` is broken at a space, which
-// goes away; a word longer than that stands alone on its line. Styles end before each line does.
+// Appends styled text to a string. A line that would grow past `columns` is broken at a space,
+// which goes away; a word longer than that stands alone on its line. Styles end before each line
+// does.
 class StyledLines {
  public:
   StyledLines(std::string& out, int columns)

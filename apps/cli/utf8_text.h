@@ -19,8 +19,8 @@ std::string DescribeInvalidUtf8(std::string_view text);
 // Columns that `text` takes on a terminal. Requires IsUtf8(text).
 size_t DisplayWidth(std::string_view text);
 
-// `text` with control characters other than tab and line feed as their pictures (U+2400...), so that
-// no text steers the terminal it is shown on. Requires IsUtf8(text).
+// `text` with control characters other than tab and line feed as their pictures (U+2400...), so
+// that no text steers the terminal it is shown on. Requires IsUtf8(text).
 std::string ShowControls(std::string_view text);
 
 }  // namespace waterline::cli

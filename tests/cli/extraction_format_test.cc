@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "extraction_format.h"
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "json_record.h"
+#include "json_writer.h"
+
+namespace waterline::cli {
+namespace {
+
+constexpr OutputFormat kJsonl = OutputFormat::kJsonl;
+constexpr OutputFormat kCsv = OutputFormat::kCsv;
+constexpr OutputFormat kPretty = OutputFormat::kPretty;
+
+FormatOptions Options(OutputFormat format) {
+  FormatOptions options;
+  options.format = format;
+  options.files = {"a.txt"};
+  options.labels = {{"person", ""}, {"city, \"big\"", ""}};
+  return options;
+}
+
+InputDocument Text(const std::string& text, int64_t line = 0) {
+  InputDocument document;
+  document.text = text;
+  document.line = line;
+  return document;
+}
+
+InputDocument Json(const std::string& line) {
+  InputDocument document;
+  document.line = 1;
+  document.json = line;
+  JsonRecord record;
+  JsonRecordReader reader("text");
+  if (Result<void> read = reader.Read(line, record); !read.ok()) {
+    document.flaw = read.error().message;
+  }
+  document.text = record.text;
+  document.fields = record.fields;
+  return document;
+}
+
+// An entity by its bytes, label and score; offsets are bytes + 100, to see which is printed.
+Entity Found(size_t start, size_t end, int32_t label, float score) {
+  Entity entity;
+  entity.start = start + 100;
+  entity.end = end + 100;
+  entity.byte_start = start;
+  entity.byte_end = end;
+  entity.label = label;
+  entity.score = score;
+  return entity;
+}
+
+Extraction Entities(std::initializer_list<Entity> entities) {
+  Extraction extraction;
+  extraction.entities = entities;
+  return extraction;
+}
+
+Extraction Refused(const std::string& why) {
+  Extraction extraction;
+  extraction.error = Error{Code::kInvalidArgument, why};
+  return extraction;
+}
+
+std::string Format(const FormatOptions& options, const InputDocument& document,
+                   const Extraction& extraction) {
+  std::string out;
+  FormatDocument(options, document, extraction, out);
+  return out;
+}
+
+TEST(FormatDouble, IsShortestAndNeverAnInteger) {
+  EXPECT_EQ(FormatDouble(static_cast<double>(0.91877061128616333f)), "0.9187706112861633");
+  EXPECT_EQ(FormatDouble(1), "1.0");
+  EXPECT_EQ(FormatDouble(0.5), "0.5");
+  EXPECT_EQ(FormatDouble(0), "0.0");
+  EXPECT_EQ(FormatDouble(1e-05), "1e-05");
+}
+
+TEST(Jsonl, WritesTextsAndEntities) {
+  EXPECT_EQ(Format(Options(kJsonl), Text("Ada\n\x01\"é"), Entities({Found(0, 3, 0, 0.5f)})),
+            "{\"text\":\"Ada\\n\\u0001\\\"é\",\"entities\":[{\"start\":100,\"end\":103,"
+            "\"text\":\"Ada\",\"label\":\"person\",\"score\":0.5}]}\n");
+  FormatOptions two = Options(kJsonl);
+  two.files = {"a.txt", "b.txt"};
+  EXPECT_EQ(Format(two, Text("x"), Entities({})),
+            "{\"file\":\"a.txt\",\"text\":\"x\",\"entities\":[]}\n");
+}
+
+TEST(Jsonl, PassesFieldsOnAsTheyStood) {
+  EXPECT_EQ(Format(Options(kJsonl), Json(R"( {"id": 1.50, "text" :"a\u0041", "m":{ "k":[ ]}})"),
+                   Entities({})),
+            "{\"id\":1.50,\"text\":\"a\\u0041\",\"m\":{ \"k\":[ ]},\"entities\":[]}\n");
+}
+
+TEST(Jsonl, ReplacesFieldsOfTheNamesItWrites) {
+  const InputDocument document =
+      Json(R"({"entities":[1],"error":"old","text":"a","entit\u0069es":2,"truncated_words":3})");
+  EXPECT_EQ(Format(Options(kJsonl), document, Entities({})),
+            "{\"error\":\"old\",\"text\":\"a\",\"truncated_words\":3,\"entities\":[]}\n");
+  Extraction cut;
+  cut.words_cut = 5;
+  EXPECT_EQ(Format(Options(kJsonl), document, cut),
+            "{\"error\":\"old\",\"text\":\"a\",\"entities\":[],\"truncated_words\":5}\n");
+  EXPECT_EQ(Format(Options(kJsonl), document, Refused("new")),
+            "{\"text\":\"a\",\"truncated_words\":3,\"entities\":[],\"error\":\"new\"}\n");
+}
+
+TEST(Jsonl, KeepsThePlaceOfWhatWasRefused) {
+  const InputDocument broken = Json("{\"text\"");
+  EXPECT_EQ(Format(Options(kJsonl), broken, Refused("it is not JSON")),
+            "{\"line\":1,\"entities\":[],\"error\":\"it is not JSON\"}\n");
+  EXPECT_EQ(Format(Options(kJsonl), Json(R"({"id":1,"text":2})"), Refused("no")),
+            "{\"id\":1,\"text\":2,\"entities\":[],\"error\":\"no\"}\n");
+  EXPECT_EQ(Format(Options(kJsonl), Text("\xFF", 4), Refused("no")),
+            "{\"line\":4,\"entities\":[],\"error\":\"no\"}\n");
+  EXPECT_EQ(Format(Options(kJsonl), Text("\xFF"), Refused("no")),
+            "{\"entities\":[],\"error\":\"no\"}\n");
+  InputDocument blank;
+  blank.blank = true;
+  EXPECT_EQ(Format(Options(kJsonl), blank, Entities({})), "\n");
+}
+
+TEST(Csv, QuotesAsRfc4180) {
+  std::string header;
+  FormatStart(Options(kCsv), header);
+  EXPECT_EQ(header, "file,line,start,end,text,label,score\n");
+  FormatOptions options = Options(kCsv);
+  options.files = {"a,b.txt"};
+  EXPECT_EQ(Format(options, Text("say \"hi\"\nyou", 3),
+                   Entities({Found(0, 3, 0, 0.75f), Found(4, 12, 1, 1.0f)})),
+            "\"a,b.txt\",3,100,103,say,person,0.75\n"
+            "\"a,b.txt\",3,104,112,\"\"\"hi\"\"\nyou\",\"city, \"\"big\"\"\",1.0\n");
+  EXPECT_EQ(Format(Options(kCsv), Text("Ada"), Entities({Found(0, 3, 0, 0.5f)})),
+            "a.txt,,100,103,Ada,person,0.5\n");
+  EXPECT_EQ(Format(Options(kCsv), Text("Ada"), Refused("no")), "");
+}
+
+TEST(Pretty, MarksEntitiesInTheText) {
+  EXPECT_EQ(Format(Options(kPretty), Text("Ada saw Rome."),
+                   Entities({Found(0, 3, 0, 0.974f), Found(8, 12, 1, 0.5f)})),
+            "[Ada](person 0.97) saw [Rome](city, \"big\" 0.50).\n");
+  EXPECT_EQ(Format(Options(kPretty), Text("Ada\n\n"), Entities({Found(0, 3, 0, 1.0f)})),
+            "[Ada](person 1.00)\n\n");
+  EXPECT_EQ(Format(Options(kPretty), Text(""), Entities({})), "\n");
+  EXPECT_EQ(Format(Options(kPretty), Text("a"), Refused("too long")), "(refused: too long)\n");
+}
+
+TEST(Pretty, ShowsNestedAndSeveralLabels) {
+  EXPECT_EQ(Format(Options(kPretty), Text("New York Times"),
+                   Entities({Found(0, 14, 0, 0.9f), Found(0, 8, 1, 0.8f), Found(0, 8, 0, 0.7f),
+                             Found(9, 14, 0, 0.6f)})),
+            "[[New York](city, \"big\" 0.80, person 0.70) [Times](person 0.60)](person 0.90)\n");
+}
+
+TEST(Pretty, SurvivesEntitiesThatCross) {
+  EXPECT_EQ(Format(Options(kPretty), Text("a b c"),
+                   Entities({Found(0, 3, 0, 0.9f), Found(2, 5, 0, 0.8f)})),
+            "[a [b](person 0.90) c](person 0.80)\n");
+}
+
+TEST(Pretty, ColoursOnRequest) {
+  FormatOptions options = Options(kPretty);
+  options.colour = true;
+  EXPECT_EQ(Format(options, Text("Ada, hi"), Entities({Found(0, 3, 0, 0.5f)})),
+            "\x1b[38;5;16;48;5;117mAda\x1b[0m\x1b[1;38;5;117m\u00A0person\u00A00.50\x1b[0m, hi\n");
+}
+
+TEST(Pretty, WrapsBetweenWords) {
+  FormatOptions options = Options(kPretty);
+  options.columns = 10;
+  EXPECT_EQ(
+      Format(options, Text("one two three four\nfive  six seventeenth 八九十百千"), Entities({})),
+      "one two\nthree four\nfive  six\nseventeenth\n八九十百千\n");
+}
+
+TEST(Pretty, LetsNoTextSteerTheTerminal) {
+  EXPECT_EQ(Format(Options(kPretty), Text(std::string("a\x1b[31mb\x07\0c\x7F\u009B\td", 16)),
+                   Entities({})),
+            "a␛[31mb␇␀c␡\uFFFD\td\n");
+}
+
+TEST(Pretty, HeadsEachOfSeveralFiles) {
+  FormatOptions options = Options(kPretty);
+  options.files = {"a.txt", "-"};
+  InputDocument second = Text("x", 1);
+  second.file = 1;
+  EXPECT_EQ(Format(options, Text("x"), Entities({})), "==> a.txt <==\nx\n");
+  EXPECT_EQ(Format(options, second, Entities({})), "==> standard input <==\nx\n");
+  second.line = 2;
+  EXPECT_EQ(Format(options, second, Entities({})), "x\n");
+}
+
+}  // namespace
+}  // namespace waterline::cli
