@@ -130,56 +130,63 @@ struct PanelArgs {
   int64_t width;  // Columns to write.
 };
 
+// Floats of the next panel that a tile fetches for each of its terms: a line every four terms.
+constexpr int64_t kFetchFloats = 4;
+
 // One tile: every accumulator lives in a register for the whole depth. `fetch` walks over the panel
-// that comes next; nullptr for none.
+// that comes next; nullptr for none. Not inlined, so that the loop has all registers to itself.
 template <int kRows, int kVecs>
-void Tile(const Gemm& g, const PanelArgs& panel, int64_t row, const float* fetch) {
-  float* c = g.c + row * g.c_stride + panel.first_col;
+__attribute__((noinline)) void Tile(const Gemm& g, const PanelArgs& panel, int64_t row,
+                                    const float* fetch) {
+  float* const c = g.c + row * g.c_stride + panel.first_col;
+  const int64_t c_stride = g.c_stride;
+  const int64_t whole = panel.width / kLanes;  // Vectors of columns without a tail.
+  const int64_t tail = panel.width % kLanes;
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int z = 0; z < kVecs; ++z) {
       sum[r][z] = Vec::Set(0);
-      if (g.accumulate) {
-        const int64_t left = panel.width - z * kLanes;
-        sum[r][z] = LoadN(c + r * g.c_stride + z * kLanes, left < kLanes ? left : kLanes);
-      }
+      if (g.accumulate) sum[r][z] = LoadN(c + r * c_stride + z * kLanes, z < whole ? kLanes : tail);
     }
   }
-  const float* a = g.a + row * g.a_stride;
+  const float* const a = g.a + row * g.a_stride;
+  const int64_t a_stride = g.a_stride;
   const float* b = panel.b;
+  const int64_t b_step = panel.b_step;
+  const int64_t b_next = panel.b_next;
+  const int64_t depth = g.depth;
   const auto step = [&](int64_t k) __attribute__((always_inline)) {
     Vec column[kVecs];
 #pragma GCC unroll 4
-    for (int z = 0; z < kVecs; ++z) column[z] = Vec::Load(b + z * panel.b_next);
+    for (int z = 0; z < kVecs; ++z) column[z] = Vec::Load(b + z * b_next);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const Vec x = Vec::Set(a[r * g.a_stride + k]);
+      const Vec x = Vec::Set(a[r * a_stride + k]);
 #pragma GCC unroll 4
-      for (int z = 0; z < kVecs; ++z) sum[r][z] = Fma(x, column[z], sum[r][z]);
+      for (int z = 0; z < kVecs; ++z) AddProduct(sum[r][z], x, column[z]);
     }
-    b += panel.b_step;
+    b += b_step;
   };
   int64_t k = 0;
-  for (; k + 8 <= g.depth; k += 8) {
-    if (fetch != nullptr) Prefetch(fetch + 2 * k);
-#pragma GCC unroll 8
-    for (int u = 0; u < 8; ++u) step(k + u);
+  for (; k + 4 <= depth; k += 4) {
+    Prefetch(fetch + kFetchFloats * k);
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) step(k + u);
   }
-  for (; k < g.depth; ++k) step(k);
+  for (; k < depth; ++k) step(k);
 #pragma GCC unroll 4
   for (int z = 0; z < kVecs; ++z) {
-    const int64_t left = panel.width - z * kLanes;
-    const int64_t n = left < kLanes ? left : kLanes;
-    const Vec bias =
-        g.bias == nullptr ? Vec::Set(0) : LoadN(g.bias + panel.first_col + z * kLanes, n);
+    const int64_t n = z < whole ? kLanes : tail;
+    const bool has_bias = g.bias != nullptr;
+    const Vec bias = has_bias ? LoadN(g.bias + panel.first_col + z * kLanes, n) : Vec::Set(0);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       Vec x = sum[r][z];
       if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row + r]);
-      if (g.bias != nullptr) x = x + bias;
-      StoreN(x, c + r * g.c_stride + z * kLanes, n);
+      if (has_bias) x = x + bias;
+      StoreN(x, c + r * c_stride + z * kLanes, n);
     }
   }
 }
@@ -203,13 +210,13 @@ void Activate(Act act, float* c, int64_t stride, int64_t rows, int64_t cols) {
 
 template <int kVecs>
 void Panel(const Gemm& g, const PanelArgs& panel, const float* next) {
-  // A tile fetches two floats of the next panel for each term: a panel is fetched by the time that
-  // kLanes * kVecs / 2 tiles are done.
+  // Tiles fetch the next panel, a share each; past its end, or without one, what is in cache
+  // anyway.
   const float* end = next == nullptr ? nullptr : next + g.depth * kVecs * kLanes;
   for (int64_t row = 0; row < g.rows; row += kTileRows) {
     const int64_t rows = g.rows - row < kTileRows ? g.rows - row : kTileRows;
-    TileOf<kTileRows, kVecs>(rows, g, panel, row, next < end ? next : nullptr);
-    if (next != nullptr) next += 2 * g.depth;
+    TileOf<kTileRows, kVecs>(rows, g, panel, row, next < end ? next : panel.b);
+    if (next != nullptr) next += kFetchFloats * g.depth;
     Activate(g.act, g.c + row * g.c_stride + panel.first_col, g.c_stride, rows, panel.width);
   }
 }

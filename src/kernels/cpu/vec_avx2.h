@@ -39,6 +39,11 @@ Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
 Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
 Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
 Vec Fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+// sum += a b. Left to itself, GCC 12 mixes the three forms of the instruction and copies and spills
+// sums between them.
+void AddProduct(Vec& sum, Vec a, Vec b) {
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
+}
 // A NaN in b comes out of both.
 Vec Max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 Vec Min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }

@@ -32,6 +32,10 @@ Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
 Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
 Vec Fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+// sum += a b; see vec_avx2.h.
+void AddProduct(Vec& sum, Vec a, Vec b) {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+}
 // A NaN in b comes out of both.
 Vec Max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 Vec Min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }

@@ -40,6 +40,7 @@ Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
 Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
 Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
 Vec Fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
+void AddProduct(Vec& sum, Vec a, Vec b) { sum = Fma(a, b, sum); }
 // A NaN in b comes out of both, as the x86 instructions have it.
 Vec Max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }
 Vec Min(Vec a, Vec b) { return {a.v < b.v ? a.v : b.v}; }
