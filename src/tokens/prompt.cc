@@ -22,6 +22,7 @@ Result<Prompt> MakePrompt(std::span<const std::string_view> labels, const Prompt
                                format.ent_token, prompt.ids.size() - marker, format.ent_id)};
     }
     tokenizer.EncodeWord(label, prompt.ids);
+    if (!label.empty() && prompt.ids.size() == marker + 1) ++prompt.silent_labels;
     if (std::find(prompt.ids.begin() + static_cast<std::ptrdiff_t>(marker) + 1, prompt.ids.end(),
                   format.ent_id) != prompt.ids.end()) {
       return Error{Code::kInvalidArgument,

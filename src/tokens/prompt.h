@@ -25,6 +25,7 @@ struct SequenceTemplate {
 struct Prompt {
   std::pmr::vector<int32_t> ids;      // Without the template's prefix.
   std::pmr::vector<int32_t> markers;  // [C] index into ids of the token that stands for each label.
+  int32_t silent_labels = 0;          // Labels that are not empty but have no sub-words.
 
   explicit Prompt(std::pmr::memory_resource* memory) : ids(memory), markers(memory) {}
   int64_t labels() const { return static_cast<int64_t>(markers.size()); }

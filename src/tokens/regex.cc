@@ -19,11 +19,16 @@ namespace {
 // PCRE2 frees without a size, so each block carries its own in front.
 constexpr size_t kHeader = alignof(std::max_align_t);
 
+// Exceptions must not run through C: nullptr, and bad_alloc is thrown anew behind the call.
 void* Allocate(size_t bytes, void* memory) {
-  auto* block = static_cast<std::byte*>(
-      static_cast<std::pmr::memory_resource*>(memory)->allocate(bytes + kHeader));
-  *reinterpret_cast<size_t*>(block) = bytes + kHeader;
-  return block + kHeader;
+  try {
+    auto* block = static_cast<std::byte*>(
+        static_cast<std::pmr::memory_resource*>(memory)->allocate(bytes + kHeader));
+    *reinterpret_cast<size_t*>(block) = bytes + kHeader;
+    return block + kHeader;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 void Release(void* pointer, void* memory) {
@@ -44,6 +49,21 @@ constexpr std::string_view kNewLetters =
     "\\x{16d40}-\\x{16d6c}\\x{18cff}\\x{1b132}\\x{1b155}\\x{1df25}-\\x{1df2a}"
     "\\x{1e030}-\\x{1e06d}\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}"
     "\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}";
+constexpr std::string_view kNewUpper =
+    "\\x{1c89}\\x{a7cb}-\\x{a7cc}\\x{a7da}\\x{a7dc}\\x{10d50}-\\x{10d65}";
+constexpr std::string_view kNewLower =
+    "\\x{1c8a}\\x{a7cd}\\x{a7db}\\x{10d70}-\\x{10d85}\\x{1df25}-\\x{1df2a}";
+constexpr std::string_view kNewModifiers =
+    "\\x{10d4e}\\x{10d6f}\\x{16d40}-\\x{16d42}\\x{16d6b}-\\x{16d6c}\\x{1e030}-\\x{1e06d}"
+    "\\x{1e4eb}";
+constexpr std::string_view kNewOther =
+    "\\x{105c0}-\\x{105f3}\\x{10d4a}-\\x{10d4d}\\x{10d4f}\\x{10ec2}-\\x{10ec4}"
+    "\\x{1123f}-\\x{11240}\\x{11380}-\\x{11389}\\x{1138b}\\x{1138e}\\x{11390}-\\x{113b5}"
+    "\\x{113b7}\\x{113d1}\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}"
+    "\\x{11f12}-\\x{11f33}\\x{1342f}\\x{13441}-\\x{13446}\\x{13460}-\\x{143fa}"
+    "\\x{16100}-\\x{1611d}\\x{16d43}-\\x{16d6a}\\x{18cff}\\x{1b132}\\x{1b155}"
+    "\\x{1e4d0}-\\x{1e4ea}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}\\x{2ebf0}-\\x{2ee5d}"
+    "\\x{31350}-\\x{323af}";
 constexpr std::string_view kNewNumbers =
     "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}"
     "\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}"
@@ -64,14 +84,14 @@ constexpr std::string_view kNewPunctuation =
 constexpr std::string_view kSpaces =
     "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
 
-// Content of a bracketed class that holds the code points of `classes` (Oniguruma's \w: of
-// Whitespace's word characters those that are no joiners, and superscript digits), or all others.
-std::string ExplicitRanges(uint32_t classes, bool is_complement) {
+// Content of a bracketed class that holds the code points of `classes`, or all others. Oniguruma's \w
+// is Whitespace's without joiners; outside of brackets it has superscripts and fractions too.
+std::string ExplicitRanges(uint32_t classes, bool is_complement, bool in_class = true) {
   const auto is_inside = [&](char32_t c) {
     bool inside = (UnicodeClasses(c) & classes) != 0;
     if (classes == kWordChar) {
       if (c == 0x200C || c == 0x200D) inside = false;
-      if (c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE)) inside = true;
+      if (c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE)) inside = !in_class;
     }
     return inside != is_complement;
   };
@@ -90,14 +110,18 @@ std::string ExplicitRanges(uint32_t classes, bool is_complement) {
 
 // Oniguruma's meaning of an escape as the content of a bracketed class; empty: PCRE2's own will do.
 // PCRE2's \s has U+180E in it, its \w has all numbers and lacks marks.
-std::string ClassOf(std::string_view escape) {
+std::string ClassOf(std::string_view escape, bool in_class) {
   if (escape == "\\s") return std::string(kSpaces);
   if (escape == "\\S") return ExplicitRanges(kSpace, true);
-  if (escape == "\\w") return ExplicitRanges(kWordChar, false);
-  if (escape == "\\W") return ExplicitRanges(kWordChar, true);
+  if (escape == "\\w") return ExplicitRanges(kWordChar, false, in_class);
+  if (escape == "\\W") return ExplicitRanges(kWordChar, true, in_class);
   if (escape == "\\d") return fmt::format("\\d{}", kNewDigits);
   if (escape == "\\h") return "0-9a-fA-F";
   if (escape == "\\p{L}") return fmt::format("\\p{{L}}{}", kNewLetters);
+  if (escape == "\\p{Lu}") return fmt::format("\\p{{Lu}}{}", kNewUpper);
+  if (escape == "\\p{Ll}") return fmt::format("\\p{{Ll}}{}", kNewLower);
+  if (escape == "\\p{Lm}") return fmt::format("\\p{{Lm}}{}", kNewModifiers);
+  if (escape == "\\p{Lo}") return fmt::format("\\p{{Lo}}{}", kNewOther);
   if (escape == "\\p{N}") return fmt::format("\\p{{N}}{}", kNewNumbers);
   if (escape == "\\p{M}") return fmt::format("\\p{{M}}{}", kNewMarks);
   if (escape == "\\p{P}") return fmt::format("\\p{{P}}{}", kNewPunctuation);
@@ -123,7 +147,7 @@ std::string Translate(std::string_view pattern) {
     if (c == '\\') {
       const std::string_view escape = EscapeAt(pattern, i);
       i += escape.size() - 1;
-      const std::string content = ClassOf(escape);
+      const std::string content = ClassOf(escape, in_class);
       if (content.empty()) {
         out += escape;
       } else {
@@ -153,8 +177,11 @@ void Regex::FreeContext::operator()(pcre2_general_context* context) const {
 
 Result<Regex> Regex::Compile(std::string_view pattern, std::pmr::memory_resource* memory) {
   Regex regex;
+  constexpr int kNoHeap = 121;  // ERR21 of pcre2_compile.
   regex.context_.reset(pcre2_general_context_create(Allocate, Release, memory));
+  if (regex.context_ == nullptr) throw std::bad_alloc();
   pcre2_compile_context* options = pcre2_compile_context_create(regex.context_.get());
+  if (options == nullptr) throw std::bad_alloc();
   const std::string translated = Translate(pattern);
   int code = 0;
   PCRE2_SIZE offset = 0;
@@ -164,6 +191,7 @@ Result<Regex> Regex::Compile(std::string_view pattern, std::pmr::memory_resource
                                   &code, &offset, options));
   pcre2_compile_context_free(options);
   if (regex.code_ == nullptr) {
+    if (code == kNoHeap) throw std::bad_alloc();
     PCRE2_UCHAR reason[160] = {};
     pcre2_get_error_message(code, reason, sizeof(reason));
     return Error{Code::kUnsupported, fmt::format("the regular expression {} does not compile: {} "
@@ -180,7 +208,13 @@ Regex::Matches::Matches(const Regex& regex, std::string_view text,
     : regex_(regex),
       text_(text),
       context_(pcre2_general_context_create(Allocate, Release, scratch)),
-      data_(pcre2_match_data_create_from_pattern(regex.code_.get(), context_)) {}
+      data_(context_ == nullptr
+                ? nullptr
+                : pcre2_match_data_create_from_pattern(regex.code_.get(), context_)) {
+  if (data_ != nullptr) return;
+  pcre2_general_context_free(context_);
+  throw std::bad_alloc();
+}
 
 Regex::Matches::~Matches() {
   pcre2_match_data_free(data_);
@@ -196,6 +230,7 @@ std::optional<RegexMatch> Regex::Matches::Next() {
       found = pcre2_match(regex_.code_.get(), subject, text_.size(), at_,
                           PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data_, nullptr);
     }
+    if (found == PCRE2_ERROR_NOMEMORY) throw std::bad_alloc();
     if (found < 0) return std::nullopt;
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data_);
     const RegexMatch match{ends[0], ends[1]};

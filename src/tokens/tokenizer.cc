@@ -100,7 +100,9 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Load(const std::filesystem::path& 
                                path.string(), over.wanted(), over.available())};
     } catch (const std::bad_alloc&) {
       return Error{Code::kOverBudget,
-                   fmt::format("the machine has no memory for the tokenizer {}", path.string())};
+                   fmt::format("neither the budget nor the machine has memory left for the "
+                               "tokenizer {}",
+                               path.string())};
     }
   }
   return Error{Code::kNotFound,
