@@ -7,12 +7,12 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <limits>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "base/mapped_file.h"
+#include "checkpoint/fields.h"
 
 namespace waterline {
 
@@ -20,105 +20,12 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr int64_t kAnyPositive = std::numeric_limits<int64_t>::max();
-
 constexpr std::string_view kSpanModes[] = {
     "marker",    "markerV0", "markerV1",  "markerV2", "query",      "mlp",        "cat",
     "conv_conv", "conv_max", "conv_mean", "conv_sum", "conv_share", "token_level"};
 constexpr std::string_view kPoolings[] = {"first", "last", "mean", "max"};
 constexpr std::string_view kSplitters[] = {"whitespace", "spacy", "mecab", "jieba",     "hanlp",
                                            "janome",     "camel", "hindi", "universal", "stanza"};
-
-// The keys of one JSON object. A key that is absent or null leaves the value as it is; what is
-// wrong is collected.
-class Fields {
- public:
-  Fields(dom::object object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {}
-
-  bool Has(std::string_view key) const { return Value(key).has_value(); }
-
-  bool IsNull(std::string_view key) const {
-    dom::element value;
-    return object_[key].get(value) == simdjson::SUCCESS && value.is_null();
-  }
-
-  std::optional<dom::element> Value(std::string_view key) const {
-    dom::element value;
-    if (object_[key].get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
-    return value;
-  }
-
-  void Integer(std::string_view key, int64_t& to, int64_t low, int64_t high = kAnyPositive) {
-    const std::optional<dom::element> value = Value(key);
-    if (!value.has_value()) return;
-    int64_t number = 0;
-    if (value->get(number) != simdjson::SUCCESS) return Wrong(key, *value, "an integer");
-    if (number < low || number > high) {
-      const std::string range = high == kAnyPositive ? fmt::format("at least {}", low)
-                                                     : fmt::format("from {} to {}", low, high);
-      return Wrong(key, *value, "an integer " + range);
-    }
-    to = number;
-  }
-
-  void Real(std::string_view key, double& to) {
-    const std::optional<dom::element> value = Value(key);
-    if (!value.has_value()) return;
-    double number = 0;
-    if (!value->is_number() || value->get(number) != simdjson::SUCCESS || number < 0) {
-      return Wrong(key, *value, "a number of at least 0");
-    }
-    to = number;
-  }
-
-  void Flag(std::string_view key, bool& to) {
-    const std::optional<dom::element> value = Value(key);
-    if (!value.has_value()) return;
-    if (value->get(to) != simdjson::SUCCESS) Wrong(key, *value, "true or false");
-  }
-
-  void Text(std::string_view key, std::string& to) {
-    const std::optional<dom::element> value = Value(key);
-    if (!value.has_value()) return;
-    std::string_view text;
-    if (value->get(text) != simdjson::SUCCESS || text.empty()) {
-      return Wrong(key, *value, "a string that is not empty");
-    }
-    to = text;
-  }
-
-  void OneOf(std::string_view key, std::string& to, std::span<const std::string_view> values) {
-    const std::optional<dom::element> value = Value(key);
-    if (!value.has_value()) return;
-    std::string_view text;
-    if (value->get(text) != simdjson::SUCCESS ||
-        std::find(values.begin(), values.end(), text) == values.end()) {
-      return Wrong(key, *value, fmt::format("one of {}", fmt::join(values, ", ")));
-    }
-    to = text;
-  }
-
-  void Wrong(std::string_view key, dom::element value, std::string_view wanted) {
-    constexpr size_t kShown = 80;
-    std::string text = simdjson::minify(value);
-    if (text.size() > kShown) text = text.substr(0, kShown) + "...";
-    problems_.push_back(fmt::format("{}{} is {}, but must be {}", prefix_, key, text, wanted));
-  }
-
-  void Wrong(const std::string& what) { problems_.push_back(prefix_ + what); }
-
-  void Join(const Fields& other) {
-    problems_.insert(problems_.end(), other.problems_.begin(), other.problems_.end());
-  }
-
-  const std::vector<std::string>& problems() const { return problems_; }
-  std::string Nested(std::string_view key) const { return fmt::format("{}{}.", prefix_, key); }
-
- private:
-  dom::object object_;
-  std::string prefix_;
-  std::vector<std::string> problems_;
-};
 
 Error BadConfig(const std::filesystem::path& file, const std::vector<std::string>& problems) {
   return Error{Code::kBadModel, fmt::format("{}: {}", file.string(), fmt::join(problems, "; "))};
@@ -266,6 +173,7 @@ Result<dom::object> ParseObject(const std::filesystem::path& file, dom::parser& 
   const Result<MappedFile> mapped = MappedFile::Open(file);
   if (!mapped.ok()) return mapped.error();
   const std::span<const std::byte> bytes = mapped->bytes();
+  if (bytes.empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file.string())};
   dom::element root;
   dom::object object;
   simdjson::error_code status =

@@ -13,8 +13,8 @@
 namespace waterline {
 
 // The backbone's Hugging Face config (`encoder_config`, or config.json of the backbone, or the
-// built-in table for names whose config is not at hand). Fields that a kind of backbone does not have
-// keep the default of its configuration class in transformers.
+// built-in table for names whose config is not at hand). Fields that a kind of backbone does not
+// have keep the default of its configuration class in transformers.
 struct BackboneConfig {
   std::string model_type;  // "bert", "deberta-v2", ...
   int64_t vocab_size = 0;

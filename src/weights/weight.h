@@ -10,8 +10,8 @@
 
 namespace waterline {
 
-// A linear map y = x Wᵀ + b, W [out, in], packed by Kernels::Pack into the layout of its instruction
-// set.
+// A linear map y = x Wᵀ + b, W [out, in], packed by Kernels::Pack into the layout of its
+// instruction set.
 struct Weight {
   int64_t out = 0;
   int64_t in = 0;

@@ -134,7 +134,7 @@ TEST(ReadGlinerConfig, ReportsEveryWrongKeyAtOnce) {
 
 TEST(ReadGlinerConfig, RefusesWhatIsNoObject) {
   EXPECT_THAT(Refusal("[1]"), HasSubstr("not a JSON object"));
-  EXPECT_THAT(Refusal(""), HasSubstr("not a JSON object"));
+  EXPECT_THAT(Refusal(""), HasSubstr("is empty"));
   EXPECT_THAT(Refusal("{\"a\":"), HasSubstr("not a JSON object"));
   const TempDirectory empty;
   EXPECT_EQ(ReadGlinerConfig(empty.path()).error().code, Code::kNotFound);
