@@ -61,6 +61,10 @@ struct ExtractOptions {
   // processed in overlapping windows. true: cut it there instead, as the Python package does;
   // Extraction::words_cut says how much was lost.
   bool truncate = false;
+  // Some words and labels have no sub-words at all: a combining accent alone, under a tokenizer that
+  // strips accents. The Python package then gives every later word its neighbour's vector. false: each
+  // word has its own, and those words a zero vector. true: count as the package does.
+  bool reference_alignment = false;
   bool class_scores = false;  // Fill Extraction::class_scores.
   bool vectors = false;       // Fill Extraction::vectors and label_vectors.
 };

@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "batch/batch.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace waterline {
+namespace {
+
+// The words from `first` on as the reference counts them: those with sub-words move up to close the
+// gaps, the first `skipped` of them are taken for labels, and the last places stay empty.
+void ShiftWords(int32_t skipped, size_t first, std::pmr::vector<RowRange>& words) {
+  const auto begin = words.begin() + static_cast<std::ptrdiff_t>(first);
+  auto end = std::remove_if(begin, words.end(), [](RowRange r) { return r.begin == r.end; });
+  end = std::move(begin + std::min<std::ptrdiff_t>(skipped, end - begin), end, begin);
+  std::fill(end, words.end(), RowRange{});
+}
+
+}  // namespace
 
 int64_t Sequence::tokens(const SequenceTemplate& around) const {
   const auto& begins = text->word_begins;
@@ -58,11 +71,13 @@ Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTempla
     const int64_t first_id = word_token(s->word_begin);
     batch.ids.insert(batch.ids.end(), text.ids.begin() + first_id,
                      text.ids.begin() + word_token(s->word_end));
+    const size_t first_word = batch.words.size();
     for (int32_t word = s->word_begin; word < s->word_end; ++word) {
       batch.words.push_back(
           {static_cast<int32_t>(text_row + word_token(word) - first_id),
            static_cast<int32_t>(text_row + word_token(word + 1) - first_id)});
     }
+    if (s->reference_alignment) ShiftWords(s->prompt->silent_labels, first_word, batch.words);
     batch.ids.insert(batch.ids.end(), around.suffix.begin(), around.suffix.end());
 
     std::iota(batch.positions.begin() + static_cast<std::ptrdiff_t>(first),

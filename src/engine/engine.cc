@@ -173,7 +173,8 @@ void Engine::Impl::RunSequences(std::span<Request> requests) {
                            .word_begin = window.begin,
                            .word_end = window.end,
                            .own_begin = window.own_begin,
-                           .own_end = window.own_end});
+                           .own_end = window.own_end,
+                           .reference_alignment = request.reference_alignment});
       results.push_back(&request.results[w]);
       queries.push_back(&request.query);
     }
@@ -257,6 +258,7 @@ Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> docume
         const Document& document = documents[i];
         Request& request = requests.emplace_back(memory);
         request.document = &document;
+        request.reference_alignment = options.reference_alignment;
         request.query = {.threshold = document.threshold.value_or(options.threshold),
                          .rule = {.nested = options.nested, .multi_label = options.multi_label},
                          .class_scores = options.class_scores,

@@ -52,6 +52,7 @@ struct Request {
   std::pmr::vector<std::pair<int32_t, int32_t>> allowed;
   std::pmr::vector<Window> windows;
   int64_t words_cut = 0;
+  bool reference_alignment = false;
   std::optional<Error> error;
   std::vector<SequenceResult> results;  // One a window.
 

@@ -28,9 +28,11 @@ int Arena::Take(size_t bytes, const char* name) {
 }
 
 void Arena::Give(int slot) {
+  WATERLINE_CHECK(0 <= slot && slot < next_);
   if (replay_ != nullptr) {
     WATERLINE_CHECK(replay_->slots[static_cast<size_t>(slot)].death == tick_);
   } else {
+    WATERLINE_CHECK(plan_.slots[static_cast<size_t>(slot)].death < 0);  // Given once.
     plan_.slots[static_cast<size_t>(slot)].death = tick_;
   }
   ++tick_;
@@ -38,6 +40,7 @@ void Arena::Give(int slot) {
 
 std::byte* Arena::Data(int slot) {
   if (replay_ == nullptr) return nullptr;
+  WATERLINE_CHECK(0 <= slot && slot < next_);
   return block_.data() + replay_->slots[static_cast<size_t>(slot)].offset;
 }
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sizing.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace waterline {
+namespace {
+
+TEST(BatchBegins, CoversAllSequencesWithinTheLimit) {
+  EXPECT_TRUE(rc::check("", [] {
+    auto tokens = *rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(1, 600));
+    std::sort(tokens.rbegin(), tokens.rend());
+    const int64_t limit = *rc::gen::inRange<int64_t>(1, 2000);
+    const int threads = *rc::gen::inRange(1, 9);
+    const std::vector<size_t> begins = BatchBegins(tokens, limit, threads);
+    RC_ASSERT(begins.front() == 0u);
+    RC_ASSERT(begins.back() == tokens.size());
+    for (size_t b = 1; b < begins.size(); ++b) {
+      RC_ASSERT(begins[b - 1] < begins[b]);
+      const int64_t sum = std::accumulate(tokens.begin() + static_cast<std::ptrdiff_t>(begins[b - 1]),
+                                          tokens.begin() + static_cast<std::ptrdiff_t>(begins[b]),
+                                          int64_t{0});
+      RC_ASSERT(sum <= limit || begins[b] - begins[b - 1] == 1);
+    }
+  }));
+}
+
+TEST(BatchBegins, GivesEveryWorkerItsShare) {
+  // Eight texts on two workers: one pass each rather than one for all.
+  const std::vector<int64_t> tokens(8, 100);
+  EXPECT_EQ(BatchBegins(tokens, 1024, 2), (std::vector<size_t>{0, 4, 8}));
+  EXPECT_EQ(BatchBegins(tokens, 1024, 1), (std::vector<size_t>{0, 8}));
+  EXPECT_EQ(BatchBegins({}, 1024, 2), (std::vector<size_t>{0}));
+}
+
+TEST(DivideRoom, KeepsItsSharesWithinWhatThereIs) {
+  constexpr size_t kMiB = size_t{1} << 20;
+  for (const size_t available : {size_t{0}, size_t{100}, kMiB, 3 * kMiB, 100 * kMiB, 4096 * kMiB}) {
+    const Room room = DivideRoom(available, 2);
+    EXPECT_LE(room.staging + room.workspace, available);
+  }
+  EXPECT_EQ(DivideRoom(100 * kMiB, 2).staging, 25 * kMiB);
+  EXPECT_EQ(DivideRoom(4096 * kMiB, 2).staging, 64 * kMiB);
+  EXPECT_EQ(DivideRoom(4096 * kMiB, 2).workspace, 512 * kMiB);
+}
+
+TEST(LeastRoom, IsEnoughForTheWorkspaceAndNoMore) {
+  for (const size_t workspace : {size_t{4096}, size_t{1} << 20, size_t{1} << 22, size_t{77777777}}) {
+    const size_t room = LeastRoom(workspace);
+    EXPECT_GE(DivideRoom(room, 1).workspace, workspace);
+    EXPECT_LT(DivideRoom(room - 8, 1).workspace, workspace);
+  }
+}
+
+TEST(Resolve, RefusesWhatMakesNoSense) {
+  EXPECT_FALSE(Resolve({.threads = -1}).ok());
+  EXPECT_FALSE(Resolve({.threads = 100000}).ok());
+  EXPECT_FALSE(Resolve({.batch_tokens = 0}).ok());
+  const auto isa = Resolve({.isa = "sse9"});
+  ASSERT_FALSE(isa.ok());
+  EXPECT_NE(isa.error().message.find("sse9"), std::string::npos);
+  EXPECT_GE(Resolve({})->threads, 1);
+  EXPECT_GT(Resolve({})->budget, 0u);
+}
+
+}  // namespace
+}  // namespace waterline
