@@ -78,6 +78,10 @@ Result<void> DocumentReader::ReadWindow(std::vector<InputDocument>& window) {
 }
 
 void DocumentReader::Add(InputDocument document, std::vector<InputDocument>& window) {
+  if (!IsUtf8(document.text)) {
+    document.flaw = DescribeInvalidUtf8(document.text);
+    document.text = {};
+  }
   window_bytes_ += document.text.size() + document.json.size();
   document.file = next_file_ - 1;
   window.push_back(std::move(document));

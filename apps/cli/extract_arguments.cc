@@ -82,8 +82,8 @@ CLI::Option* AddInteger(CLI::App& command, const std::string& names, const std::
 void AddModelFlags(CLI::App& command, ExtractArguments& arguments) {
   command
       .add_option("--model,-m", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local Hugging Face cache; "
-                  "without it the model that ships with Waterline")
+                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
+                  "Hugging Face cache; without it the model that ships with Waterline")
       ->option_text("M")
       ->group("Model");
   AddMemoryBudgetFlag(command, arguments.engine.memory_budget);
@@ -157,9 +157,14 @@ void AddInputFlags(CLI::App& command, ExtractArguments& arguments) {
       ->group("Input");
   command
       .add_flag_callback(
-          "--lines", [&arguments] { arguments.input = InputKind::kLines; },
+          "--lines",
+          [&arguments] {
+            const bool other =
+                arguments.input != InputKind::kAuto && arguments.input != InputKind::kLines;
+            if (other) throw CLI::ValidationError("--lines and --input say different things");
+            arguments.input = InputKind::kLines;
+          },
           "Each line is a text: --input lines")
-      ->excludes("--input")
       ->group("Input");
   AddParsed(command, "--text-field", "Field of the JSON that holds the text (text)",
             [&arguments](const std::string& text) {
@@ -180,7 +185,8 @@ void AddOutputFlags(CLI::App& command, ExtractArguments& arguments) {
       ->group("Output");
   command
       .add_option("--output,-o", arguments.output,
-                  "File to write, which appears only when all is done; without it standard output")
+                  "File to write, which appears only when all is done; without it\n"
+                  "standard output")
       ->option_text("F")
       ->group("Output");
   AddChoice<Offsets>(command, "--offsets",

@@ -14,8 +14,8 @@ namespace waterline::cli {
 void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
   command
       .add_option("MODEL", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local Hugging Face cache; "
-                  "without it the model that ships with Waterline")
+                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
+                  "Hugging Face cache; without it the model that ships with Waterline")
       ->option_text(" ");
   AddMemoryBudgetFlag(command, arguments.memory_budget);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");

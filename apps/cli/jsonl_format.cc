@@ -26,7 +26,7 @@ void WriteText(const FormatOptions& options, const InputDocument& document, Json
     json.Key("file");
     json.String(IsUtf8(file) ? file : "not UTF-8");
   }
-  if (document.flaw || !IsUtf8(document.text)) {
+  if (document.flaw) {
     if (document.line == 0) return;
     json.Key("line");
     json.Int(document.line);

@@ -23,7 +23,8 @@ int Colour(int32_t label) { return kColours[static_cast<size_t>(label) % std::si
 
 std::string SpanStyle(int32_t label) { return fmt::format("38;5;16;48;5;{}", Colour(label)); }
 
-std::string TagStyle(int32_t label) { return fmt::format("1;38;5;{}", Colour(label)); }
+// On dark grey, so that it is easy to read on dark and on light terminals.
+std::string TagStyle(int32_t label) { return fmt::format("38;5;{};48;5;236", Colour(label)); }
 
 // One span of text with its labels, likeliest first.
 struct Mark {
@@ -109,7 +110,7 @@ class MarkedText {
     }
     for (const Entity* entity : mark->entities) {
       // No-break spaces, so that a tag stays with its entity.
-      lines_.Add(fmt::format("\u00A0{}\u00A0{:.2f}", Name(*entity), entity->score),
+      lines_.Add(fmt::format("\u00A0{}\u00A0{:.2f}\u00A0", Name(*entity), entity->score),
                  TagStyle(entity->label));
     }
   }

@@ -14,7 +14,7 @@ namespace {
 class Table {
  public:
   void Row(std::string_view name, std::string_view value) {
-    fmt::format_to(std::back_inserter(text_), "  {:<22}{}\n", name, value);
+    fmt::format_to(std::back_inserter(text_), "  {:<24}{}\n", name, value);
   }
   void Count(std::string_view name, int64_t value) { Row(name, FormatCount(value)); }
   void Bytes(std::string_view name, size_t value) { Row(name, FormatExactByteSize(value)); }

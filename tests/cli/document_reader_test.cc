@@ -91,6 +91,17 @@ TEST(DocumentReader, RefusesWhatIsTooLongAndGoesOn) {
   EXPECT_THAT(*ReadEverything(reader)[0].flaw, HasSubstr("longer than 1000 B"));
 }
 
+TEST(DocumentReader, RefusesWhatIsNotUtf8) {
+  const Scratch scratch;
+  const std::string lines = scratch.File("a.txt", "a\nb\xFF\nc");
+  EXPECT_THAT(Read({lines}, Options(InputKind::kLines)), ElementsAre("0:1:a", "0:2!", "0:3:c"));
+  const std::string utf16 = scratch.File("b.txt", std::string("\xFF\xFE"
+                                                              "a\0",
+                                                              4));
+  DocumentReader reader({utf16}, Options());
+  EXPECT_THAT(*ReadEverything(reader)[0].flaw, HasSubstr("iconv -f UTF-16"));
+}
+
 TEST(DocumentReader, EndsWindowsByCountAndBytes) {
   const Scratch scratch;
   std::string many;

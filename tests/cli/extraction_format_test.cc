@@ -121,10 +121,12 @@ TEST(Jsonl, KeepsThePlaceOfWhatWasRefused) {
             "{\"line\":1,\"entities\":[],\"error\":\"it is not JSON\"}\n");
   EXPECT_EQ(Format(Options(kJsonl), Json(R"({"id":1,"text":2})"), Refused("no")),
             "{\"id\":1,\"text\":2,\"entities\":[],\"error\":\"no\"}\n");
-  EXPECT_EQ(Format(Options(kJsonl), Text("\xFF", 4), Refused("no")),
+  InputDocument unread = Text("", 4);
+  unread.flaw = "no";
+  EXPECT_EQ(Format(Options(kJsonl), unread, Refused("no")),
             "{\"line\":4,\"entities\":[],\"error\":\"no\"}\n");
-  EXPECT_EQ(Format(Options(kJsonl), Text("\xFF"), Refused("no")),
-            "{\"entities\":[],\"error\":\"no\"}\n");
+  unread.line = 0;
+  EXPECT_EQ(Format(Options(kJsonl), unread, Refused("no")), "{\"entities\":[],\"error\":\"no\"}\n");
   InputDocument blank;
   blank.blank = true;
   EXPECT_EQ(Format(Options(kJsonl), blank, Entities({})), "\n");
@@ -172,7 +174,8 @@ TEST(Pretty, ColoursOnRequest) {
   FormatOptions options = Options(kPretty);
   options.colour = true;
   EXPECT_EQ(Format(options, Text("Ada, hi"), Entities({Found(0, 3, 0, 0.5f)})),
-            "\x1b[38;5;16;48;5;117mAda\x1b[0m\x1b[1;38;5;117m\u00A0person\u00A00.50\x1b[0m, hi\n");
+            "\x1b[38;5;16;48;5;117mAda\x1b[0m\x1b[38;5;117;48;5;236m\u00A0person\u00A00."
+            "50\u00A0\x1b[0m, hi\n");
 }
 
 TEST(Pretty, WrapsBetweenWords) {
