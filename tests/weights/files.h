@@ -51,19 +51,19 @@ class HeapBytes {
 // Pickle opcodes, protocol 2.
 
 inline std::string Text(std::string_view text) {
-  return "X" + Bytes(static_cast<uint32_t>(text.size())) + std::string(text);
+  return std::string("X") + Bytes(static_cast<uint32_t>(text.size())) + std::string(text);
 }
-inline std::string Int(int32_t value) { return "J" + Bytes(value); }
+inline std::string Int(int32_t value) { return std::string("J") + Bytes(value); }
 inline std::string Global(const std::string& module, const std::string& name) {
-  return "c" + module + "\n" + name + "\n";
+  return std::string("c") + module + "\n" + name + "\n";
 }
-inline std::string Tuple(const std::string& items) { return "(" + items + "t"; }
+inline std::string Tuple(const std::string& items) { return std::string("(") + items + "t"; }
 inline std::string Ints(const std::vector<int32_t>& values) {
   std::string items;
   for (const int32_t value : values) items += Int(value);
   return Tuple(items);
 }
-inline std::string Pickle(const std::string& body) { return "\x80\x02" + body + "."; }
+inline std::string Pickle(const std::string& body) { return std::string("\x80\x02") + body + "."; }
 
 struct TensorRecipe {
   std::string storage_class = "FloatStorage";

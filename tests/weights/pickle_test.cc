@@ -66,7 +66,7 @@ TEST(ReadPickledDict, ReadsParametersAndLaterProtocols) {
       "}\x94\x8c\x0b"
       "collections\x94\x8c\x0bOrderedDict\x94\x93)R\x94"
       "0.";
-  EXPECT_TRUE(Read("\x80\x04\x95" + Bytes<uint64_t>(body.size()) + body).ok());
+  EXPECT_TRUE(Read(std::string("\x80\x04\x95") + Bytes<uint64_t>(body.size()) + body).ok());
 }
 
 TEST(ReadPickledDict, KeepsOtherValuesByName) {
@@ -93,10 +93,12 @@ TEST(ReadPickledDict, RefusesWhatIsNoDictOfTensors) {
   EXPECT_THAT(Refusal(Pickle("N")), HasSubstr("makes None"));
   EXPECT_THAT(Refusal(Pickle("}}")), HasSubstr("no single value"));
   EXPECT_THAT(Refusal(Pickle("(}")), HasSubstr("broken"));
-  EXPECT_THAT(Refusal(Pickle("}" + Int(1) + "Ns")), HasSubstr("a number as a key"));
-  EXPECT_THAT(Refusal(Pickle("}(" + Text("a") + "u")), HasSubstr("key without a value"));
+  EXPECT_THAT(Refusal(Pickle(std::string("}") + Int(1) + "Ns")), HasSubstr("a number as a key"));
+  EXPECT_THAT(Refusal(Pickle(std::string("}(") + Text("a") + "u")),
+              HasSubstr("key without a value"));
   EXPECT_THAT(Refusal("\x80\x01}."), HasSubstr("protocol 1"));
-  EXPECT_THAT(Refusal(Pickle("}(" + Text(std::string(5000, 'k')) + "Nu")), HasSubstr("5000 bytes"));
+  EXPECT_THAT(Refusal(Pickle(std::string("}(") + Text(std::string(5000, 'k')) + "Nu")),
+              HasSubstr("5000 bytes"));
   const Result<PickledDict> nested = Read(PickledDictOf({{"model_weights", "}"}}));
   ASSERT_FALSE(nested.ok());
   EXPECT_EQ(nested.error().code, Code::kUnsupported);
@@ -105,9 +107,10 @@ TEST(ReadPickledDict, RefusesWhatIsNoDictOfTensors) {
 
 TEST(ReadPickledDict, RefusesHugeCounts) {
   EXPECT_THAT(Refusal("\x80\x02X\xff\xff\xff\xff"), HasSubstr("4294967295 more bytes and has 0"));
-  EXPECT_THAT(Refusal("\x80\x04\x8d" + std::string(8, '\xff')), HasSubstr("broken"));
-  EXPECT_THAT(Refusal("\x80\x04\x95" + std::string(8, '\xff') + "}."), "accepted");
-  EXPECT_THAT(Refusal(Pickle("\x8a\xff" + std::string(255, '\x7f'))), HasSubstr("255 bytes"));
+  EXPECT_THAT(Refusal(std::string("\x80\x04\x8d") + std::string(8, '\xff')), HasSubstr("broken"));
+  EXPECT_THAT(Refusal(std::string("\x80\x04\x95") + std::string(8, '\xff') + "}."), "accepted");
+  EXPECT_THAT(Refusal(Pickle(std::string("\x8a\xff") + std::string(255, '\x7f'))),
+              HasSubstr("255 bytes"));
   EXPECT_THAT(Refusal(Pickle("}r\xff\xff\xff\xff")), "accepted");  // A memo index costs one slot.
   EXPECT_THAT(Refusal(Pickle("j\xff\xff\xff\xff")), HasSubstr("memo 4294967295"));
   EXPECT_THAT(
@@ -123,12 +126,14 @@ TEST(ReadPickledDict, BoundsItsOwnWork) {
 }
 
 TEST(ReadPickledDict, SurvivesDeepNestingAndCycles) {
-  EXPECT_THAT(Refusal(Pickle(")" + Repeat("\x85", 1000000))), HasSubstr("makes a tuple"));
+  EXPECT_THAT(Refusal(Pickle(std::string(")") + Repeat("\x85", 1000000))),
+              HasSubstr("makes a tuple"));
   EXPECT_THAT(Refusal(Pickle("]q\x01h\x01"
                              "a")),
               HasSubstr("makes a list"));
   // Each list holds the one before it twice: 2^2000 leaves when written out.
-  EXPECT_THAT(Refusal(Pickle("]" + Repeat("q\x01(h\x01h\x01l", 2000))), HasSubstr("broken"));
+  EXPECT_THAT(Refusal(Pickle(std::string("]") + Repeat("q\x01(h\x01h\x01l", 2000))),
+              HasSubstr("broken"));
 }
 
 TEST(ReadPickledDict, SurvivesEveryTruncationAndChangedByte) {
