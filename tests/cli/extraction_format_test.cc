@@ -187,7 +187,7 @@ TEST(Pretty, WrapsBetweenWords) {
 }
 
 TEST(Pretty, LetsNoTextSteerTheTerminal) {
-  EXPECT_EQ(Format(Options(kPretty), Text(std::string("a\x1b[31mb\x07\0c\x7F\u009B\td", 16)),
+  EXPECT_EQ(Format(Options(kPretty), Text(std::string("a\x1b[31mb\x07\0c\x7F\u009B\td", 15)),
                    Entities({})),
             "a␛[31mb␇␀c␡\uFFFD\td\n");
 }

@@ -63,7 +63,7 @@ Outcome RunCommand(const std::vector<std::string>& command, std::string_view inp
 
 }  // namespace
 
-Outcome Run(const std::vector<std::string>& arguments, std::string_view input) {
+Outcome RunProgram(const std::vector<std::string>& arguments, std::string_view input) {
   return RunCommand(WithProgram(arguments), input);
 }
 

@@ -17,7 +17,7 @@ struct Outcome {
 };
 
 // Runs the program with `arguments`, `input` on standard input, and waits for it.
-Outcome Run(const std::vector<std::string>& arguments, std::string_view input = "");
+Outcome RunProgram(const std::vector<std::string>& arguments, std::string_view input = "");
 
 // Runs a shell command in which $WATERLINE is the program.
 Outcome Shell(const std::string& command);

@@ -84,7 +84,7 @@ TEST(Extract, FindsWhatTheReferenceFinds) {
         arguments.push_back(flag == std::string("nested") ? "--nested" : "--multi-label");
       }
     }
-    const Outcome outcome = Run(arguments, line);
+    const Outcome outcome = RunProgram(arguments, line);
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_THAT(outcome.err, IsEmpty());
     dom::parser got_parser;
@@ -97,44 +97,47 @@ TEST(Extract, FindsWhatTheReferenceFinds) {
 TEST(Extract, ReadsTextAndLinesAndJsonl) {
   const Scratch scratch;
   const std::string text = scratch.File("a.txt", std::string(kSentence) + "\n" + kSentence + "\n");
-  const Outcome whole = Run(With({text}));
+  const Outcome whole = RunProgram(With({text}));
   ASSERT_EQ(whole.status, 0) << whole.err;
   EXPECT_EQ(CountLines(whole.out), 1u);
   EXPECT_THAT(whole.out, HasSubstr("\"text\":\"Barack Obama\""));
 
-  const Outcome lines = Run(With({"--lines", text}));
+  const Outcome lines = RunProgram(With({"--lines", text}));
   ASSERT_EQ(lines.status, 0) << lines.err;
   ASSERT_EQ(CountLines(lines.out), 2u);
   EXPECT_EQ(SplitLines(lines.out)[0], SplitLines(lines.out)[1]);
 
   const std::string jsonl = scratch.File(
       "b.jsonl", "{\"id\":1.0,\"body\":\"" + std::string(kSentence) + "\",\"x\":[ ]}\n\n");
-  const Outcome fields = Run(With({"--text-field", "body", jsonl}));
+  const Outcome fields = RunProgram(With({"--text-field", "body", jsonl}));
   ASSERT_EQ(fields.status, 0) << fields.err;
   EXPECT_THAT(fields.out, StartsWith("{\"id\":1.0,\"body\":\"Barack"));
   EXPECT_THAT(fields.out, HasSubstr("\",\"x\":[ ],\"entities\":[{\"start\":0,\"end\":12,"));
   EXPECT_EQ(CountLines(fields.out), 2u);
 
-  const Outcome input = Run(With({}), kSentence);
-  EXPECT_EQ(input.out, Run(With({"-"}), kSentence).out);
+  const Outcome input = RunProgram(With({}), kSentence);
+  EXPECT_EQ(input.out, RunProgram(With({"-"}), kSentence).out);
   EXPECT_EQ(input.out, SplitLines(lines.out)[0] + "\n");
 }
 
 TEST(Extract, WritesCsvAndPretty) {
-  const Outcome csv = Run(With({"--format", "csv", "--lines"}), std::string("\n") + kSentence);
+  const Outcome csv =
+      RunProgram(With({"--format", "csv", "--lines"}), std::string("\n") + kSentence);
   ASSERT_EQ(csv.status, 0) << csv.err;
   EXPECT_THAT(csv.out, StartsWith("file,line,start,end,text,label,score\n"
                                   "-,2,0,12,Barack Obama,person,0."));
-  const Outcome pretty = Run(With({"--format", "pretty"}), kSentence);
+  const Outcome pretty = RunProgram(With({"--format", "pretty"}), kSentence);
   EXPECT_THAT(pretty.out, StartsWith("[Barack Obama](person 0."));
   EXPECT_THAT(pretty.out, Not(HasSubstr("\x1b")));
 }
 
 TEST(Extract, CountsOffsetsAsAsked) {
   const std::string text = std::string("👍é ") + kSentence;
-  EXPECT_THAT(Run(With({}), text).out, HasSubstr("{\"start\":3,\"end\":15,"));
-  EXPECT_THAT(Run(With({"--offsets", "bytes"}), text).out, HasSubstr("{\"start\":7,\"end\":19,"));
-  EXPECT_THAT(Run(With({"--offsets", "utf16"}), text).out, HasSubstr("{\"start\":4,\"end\":16,"));
+  EXPECT_THAT(RunProgram(With({}), text).out, HasSubstr("{\"start\":3,\"end\":15,"));
+  EXPECT_THAT(RunProgram(With({"--offsets", "bytes"}), text).out,
+              HasSubstr("{\"start\":7,\"end\":19,"));
+  EXPECT_THAT(RunProgram(With({"--offsets", "utf16"}), text).out,
+              HasSubstr("{\"start\":4,\"end\":16,"));
 }
 
 TEST(Extract, GoesOnAfterBrokenLinesAndSaysWhich) {
@@ -142,7 +145,7 @@ TEST(Extract, GoesOnAfterBrokenLinesAndSaysWhich) {
   const std::string file = scratch.File(
       "data.jsonl", "{\"text\":\"" + std::string(kSentence) + "\"}\n{\"text\":\n{\"id\":1}\n\n" +
                         "{\"text\":\"\xFF\"}\n{\"text\":\"" + kSentence + "\"}\n");
-  const Outcome outcome = Run(With({file}));
+  const Outcome outcome = RunProgram(With({file}));
   EXPECT_EQ(outcome.status, 1);
   ASSERT_EQ(CountLines(outcome.out), 6u);
   const std::vector<std::string> lines = SplitLines(outcome.out);
@@ -156,11 +159,11 @@ TEST(Extract, GoesOnAfterBrokenLinesAndSaysWhich) {
   EXPECT_THAT(outcome.err, HasSubstr("3 of 5 texts were refused"));
 
   const std::string output = scratch.File("out", "old");
-  const Outcome strict = Run(With({"--strict", "--output", output, file}));
+  const Outcome strict = RunProgram(With({"--strict", "--output", output, file}));
   EXPECT_EQ(strict.status, 1);
   EXPECT_THAT(strict.err, HasSubstr("--strict"));
   EXPECT_EQ(Scratch::Read(output), "old");
-  EXPECT_EQ(CountLines(Run(With({"--strict", file})).out), 2u);
+  EXPECT_EQ(CountLines(RunProgram(With({"--strict", file})).out), 2u);
 }
 
 TEST(Extract, SurvivesAnyText) {
@@ -170,14 +173,14 @@ TEST(Extract, SurvivesAnyText) {
                     4),
         std::string("a\0b", 3), std::string("\xC3"), std::string(1 << 20, 'a'),
         std::string(" \n\t "), std::string()}) {
-    const Outcome outcome = Run(With({}), text);
+    const Outcome outcome = RunProgram(With({}), text);
     EXPECT_LE(outcome.status, 1) << outcome.err;
     EXPECT_EQ(CountLines(outcome.out), 1u);
     EXPECT_EQ(outcome.status == 1, outcome.out.find("\"error\"") != std::string::npos);
   }
-  EXPECT_THAT(Run(With({}), std::string("\xFF\xFE"
-                                        "a\0",
-                                        4))
+  EXPECT_THAT(RunProgram(With({}), std::string("\xFF\xFE"
+                                               "a\0",
+                                               4))
                   .err,
               HasSubstr("iconv"));
 }
@@ -185,12 +188,12 @@ TEST(Extract, SurvivesAnyText) {
 TEST(Extract, WarnsOfWhatItCut) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "word ";
-  const Outcome cut = Run(With({"--truncate"}), text);
+  const Outcome cut = RunProgram(With({"--truncate"}), text);
   ASSERT_EQ(cut.status, 0) << cut.err;
   EXPECT_THAT(cut.out, HasSubstr("\"truncated_words\":"));
   EXPECT_THAT(cut.err, HasSubstr("1 text was cut"));
-  EXPECT_THAT(Run(With({}), text).err, IsEmpty());
-  EXPECT_THAT(Run(With({"--truncate", "--quiet"}), text).err, IsEmpty());
+  EXPECT_THAT(RunProgram(With({}), text).err, IsEmpty());
+  EXPECT_THAT(RunProgram(With({"--truncate", "--quiet"}), text).err, IsEmpty());
 }
 
 TEST(Extract, NamesWrongUsage) {
@@ -223,7 +226,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
   };
   for (const auto& [arguments, message] : cases) {
-    const Outcome outcome = Run(arguments);
+    const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.status, 2) << message << "\n" << outcome.err;
     EXPECT_THAT(outcome.out, IsEmpty());
     EXPECT_THAT(outcome.err, StartsWith("waterline: error: "));
@@ -234,10 +237,10 @@ TEST(Extract, NamesWrongUsage) {
 TEST(Extract, WritesAFileWholeOrNotAtAll) {
   const Scratch scratch;
   const std::string output = scratch.File("out.jsonl", "old");
-  const Outcome done = Run(With({"--output", output}), kSentence);
+  const Outcome done = RunProgram(With({"--output", output}), kSentence);
   ASSERT_EQ(done.status, 0) << done.err;
   EXPECT_THAT(done.out, IsEmpty());
-  EXPECT_EQ(Scratch::Read(output), Run(With({}), kSentence).out);
+  EXPECT_EQ(Scratch::Read(output), RunProgram(With({}), kSentence).out);
   EXPECT_EQ(scratch.Count(), 1u);
 }
 
@@ -280,7 +283,8 @@ double PeakFor(size_t bytes) {
   std::string input;
   while (input.size() < bytes) input += line;
   const std::string file = scratch.File("in.txt", input);
-  const Outcome outcome = Run(With({"--lines", "--stats", "--output", scratch.Path("out"), file}));
+  const Outcome outcome =
+      RunProgram(With({"--lines", "--stats", "--output", scratch.Path("out"), file}));
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(CountLines(Scratch::Read(scratch.Path("out"))), CountLines(input));
   const size_t at = outcome.err.find("resident peak");
@@ -299,7 +303,7 @@ TEST(Extract, HoldsNoMoreOfALongInput) {
 }
 
 TEST(Extract, TellsStatistics) {
-  const Outcome outcome = Run(With({"--stats"}), kSentence);
+  const Outcome outcome = RunProgram(With({"--stats"}), kSentence);
   ASSERT_EQ(outcome.status, 0);
   for (const char* row : {"texts/s", "tokens/s", "first entity", "workspace peak", "resident peak",
                           "weights", "budget"}) {
@@ -308,10 +312,10 @@ TEST(Extract, TellsStatistics) {
 }
 
 TEST(Inspect, DescribesTheModel) {
-  const Outcome table = Run({"inspect"});
+  const Outcome table = RunProgram({"inspect"});
   ASSERT_EQ(table.status, 0) << table.err;
   EXPECT_THAT(table.out, HasSubstr("smallest budget"));
-  const Outcome json = Run({"inspect", "--json", "--memory-budget", "1G"});
+  const Outcome json = RunProgram({"inspect", "--json", "--memory-budget", "1G"});
   ASSERT_EQ(json.status, 0) << json.err;
   dom::parser parser;
   const dom::element report = parser.parse(json.out);
@@ -320,17 +324,17 @@ TEST(Inspect, DescribesTheModel) {
   EXPECT_GT(int64_t(report["longest_text_words"]), 0);
 
   const std::string smallest = std::to_string(uint64_t(report["smallest_budget"]));
-  EXPECT_EQ(Run(With({"--memory-budget", smallest}), kSentence).status, 0);
-  const Outcome small = Run({"inspect", "--memory-budget", "1M"});
+  EXPECT_EQ(RunProgram(With({"--memory-budget", smallest}), kSentence).status, 0);
+  const Outcome small = RunProgram({"inspect", "--memory-budget", "1M"});
   EXPECT_EQ(small.status, 0);
   EXPECT_THAT(small.out, HasSubstr("too small"));
 }
 
 TEST(Program, HelpsAndTellsItsVersion) {
-  EXPECT_THAT(Run({"--version"}).out, StartsWith("waterline 0."));
+  EXPECT_THAT(RunProgram({"--version"}).out, StartsWith("waterline 0."));
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"--help"}, {"extract", "--help"}, {"inspect", "--help"}}) {
-    const Outcome outcome = Run(arguments);
+    const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.status, 0);
     EXPECT_THAT(outcome.out, HasSubstr("Usage: waterline"));
     EXPECT_THAT(outcome.err, IsEmpty());
