@@ -10,10 +10,10 @@ namespace waterline {
 
 namespace {
 
-// Rows of x and terms a product takes at once: x[rows, terms] stays in L2 (240 KB) while the panels
-// of W go by, and the terms of one panel in L1. Sums depend on kTerms by nothing but K.
-constexpr int64_t kRows = 240;
-constexpr int64_t kTerms = 256;
+// Rows of x and terms a product takes at once: x [rows, terms] stays in L2 (288 KB) while the panels
+// of W go by. Where a sum is cut depends on its own length alone.
+constexpr int64_t kRows = 96;
+constexpr int64_t kTerms = 768;
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
