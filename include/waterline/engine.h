@@ -34,14 +34,14 @@ struct EngineOptions {
   // faster on a CPU. A single longer text is encoded alone.
   int64_t batch_tokens = 1024;
   // Instruction set: "avx512", "avx2", "portable"; empty: WATERLINE_ISA, or the machine's best.
-  std::string isa;
+  std::string isa = {};
 };
 
 // An entity type. The name is what comes back; the description, where there is one, is what the
 // model reads.
 struct Label {
-  std::string name;
-  std::string description;
+  std::string name = {};
+  std::string description = {};
 };
 
 // What the offsets of entities count.
@@ -79,7 +79,7 @@ struct TextSpan {
 struct Document {
   std::string_view text;
   const std::vector<Label>* labels = nullptr;    // nullptr: the labels of the call.
-  std::optional<float> threshold;                // Empty: the threshold of the call.
+  std::optional<float> threshold = {};           // Empty: the threshold of the call.
   const std::vector<TextSpan>* spans = nullptr;  // Only these may be found, where they align with
                                                  // words; nullptr: any span.
 };

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kLeastStaging = kMiB;
 constexpr size_t kMostStaging = 64 * kMiB;
-constexpr size_t kMostWorkspacePerThread = 256 * kMiB;
+constexpr size_t kMostWorkspacePerThread = 128 * kMiB;
 constexpr int kMostThreads = 1024;
 
 // The shape that the smallest budget must hold.

@@ -43,7 +43,7 @@ struct Room {
   size_t workspace = 0;
 };
 // A quarter of `available`, between 1 and 64 MiB, for staging; the rest for the workspace, up to
-// 256 MiB a thread, beyond which a CPU gains nothing.
+// 128 MiB a thread, beyond which a CPU gains nothing.
 Room DivideRoom(size_t available, int threads);
 
 // The least that DivideRoom needs to give a workspace of `least_workspace`.

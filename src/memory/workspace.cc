@@ -29,6 +29,9 @@ Result<Block> Block::Make(size_t bytes, Budget& budget, Use use) {
     return Error{Code::kIo, fmt::format("the system refused {} bytes of memory for {}: {}", bytes,
                                         UseName(use), std::strerror(errno))};
   }
+  // Weights are written once and read throughout: large pages save most of the faults of loading and
+  // of the address translation afterwards. Only a hint, so its result does not matter.
+  if (use == Use::kWeights) ::madvise(data, bytes, MADV_HUGEPAGE);
   block.data_ = static_cast<std::byte*>(data);
   block.size_ = bytes;
   return block;

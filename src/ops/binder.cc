@@ -32,7 +32,11 @@ const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<in
   const std::string full = Full(name);
   const StoredTensor* tensor = file_->Find(full);
   if (tensor == nullptr) {
-    report_->problems.push_back(fmt::format("{} is missing, expected {}", full, ShapeText(shape)));
+    const Error error = file_->Require(full).error();
+    report_->problems.push_back(
+        error.code == Code::kUnsupported
+            ? error.message
+            : fmt::format("{} is missing, expected {}", full, ShapeText(shape)));
     return nullptr;
   }
   if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {

@@ -193,7 +193,7 @@ TEST_P(GoldenCheckpoint, AnswersAsTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenCheckpoint, testing::ValuesIn(Checkpoints()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& test) { return test.param; });
 
 TEST(DefaultModel, FindsWhatTheReferenceFinds) {
   const fs::path directory = fs::path(WATERLINE_SOURCE_DIR) / "models" / "waterline-tiny-en";

@@ -119,7 +119,7 @@ TEST_P(SameAnswers, UnderAnyBudget) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SameAnswers, testing::ValuesIn(kCheckpoints),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace waterline

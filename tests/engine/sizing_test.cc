@@ -46,7 +46,7 @@ TEST(DivideRoom, KeepsItsSharesWithinWhatThereIs) {
   }
   EXPECT_EQ(DivideRoom(100 * kMiB, 2).staging, 25 * kMiB);
   EXPECT_EQ(DivideRoom(4096 * kMiB, 2).staging, 64 * kMiB);
-  EXPECT_EQ(DivideRoom(4096 * kMiB, 2).workspace, 512 * kMiB);
+  EXPECT_EQ(DivideRoom(4096 * kMiB, 2).workspace, 256 * kMiB);
 }
 
 TEST(LeastRoom, IsEnoughForTheWorkspaceAndNoMore) {

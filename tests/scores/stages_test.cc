@@ -187,8 +187,8 @@ TEST_P(Stages, EqualTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Stages, testing::ValuesIn(StageFiles()), [](const auto& info) {
-  return info.param.model + "_" + info.param.file.substr(0, info.param.file.find('.'));
+INSTANTIATE_TEST_SUITE_P(All, Stages, testing::ValuesIn(StageFiles()), [](const auto& test) {
+  return test.param.model + "_" + test.param.file.substr(0, test.param.file.find('.'));
 });
 
 }  // namespace
