@@ -96,8 +96,8 @@ void AddedTokens::Split(const PieceTrie& patterns, std::string_view text,
     size_t begin = at;
     size_t end = match_end;
     at = match_end;
-    if (token.single_word && (EndsWith(text.substr(0, begin), kWordChar) ||
-                              StartsWith(text.substr(end), kWordChar))) {
+    if (token.single_word &&
+        (EndsWith(text.substr(0, begin), kWordChar) || StartsWith(text.substr(end), kWordChar))) {
       continue;
     }
     while (token.lstrip && begin > done && EndsWith(text.substr(0, begin), kSpace)) {

@@ -71,7 +71,8 @@ class AddedTokens {
 
   int32_t NextId(const SubwordModel& model) const;
   void Rebuild(const Normalizer& normalizer, std::pmr::memory_resource* scratch);
-  void Split(const PieceTrie& patterns, std::string_view text, std::pmr::vector<Stretch>& out) const;
+  void Split(const PieceTrie& patterns, std::string_view text,
+             std::pmr::vector<Stretch>& out) const;
 
   std::pmr::vector<Token> tokens_;
   PieceTrie raw_;         // Patterns -> index of tokens_.

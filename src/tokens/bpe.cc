@@ -1,6 +1,5 @@
-// Short pieces merge by scanning for the least rank, long ones through a heap; the order is the same:
-// by rank, then from left to right.
-// SPDX-License-Identifier: Apache-2.0
+// Short pieces merge by scanning for the least rank, long ones through a heap; the order is the
+// same: by rank, then from left to right. SPDX-License-Identifier: Apache-2.0
 #include "tokens/bpe.h"
 
 #include <fmt/format.h>
@@ -124,7 +123,8 @@ class Bpe final : public TrieModel {
         continue;
       }
       // Bytes do not flush an unknown before them: it comes after, as in the reference.
-      if (options_.byte_fallback && AppendBytes(text, begin == 0, at == piece.size(), ids)) continue;
+      if (options_.byte_fallback && AppendBytes(text, begin == 0, at == piece.size(), ids))
+        continue;
       if (!options_.unk_id.has_value()) continue;
       if (!options_.fuse_unk) flush();
       pending_unk = true;

@@ -30,7 +30,8 @@ Result<Pipeline> ReadSentencePiece(const TokenizerSource& source);
 // vocab.txt, one WordPiece token a line, with BERT's normaliser.
 Result<Pipeline> ReadVocabTxt(const TokenizerSource& source);
 
-// Adds what the config names beyond the tokens of the file: added_tokens_decoder and special tokens.
+// Adds what the config names beyond the tokens of the file: added_tokens_decoder and special
+// tokens.
 void AddConfigTokens(const TokenizerSource& source, Pipeline& pipeline);
 
 }  // namespace waterline

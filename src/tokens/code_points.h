@@ -19,8 +19,8 @@ inline size_t SequenceBytes(unsigned char lead) {
   return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 }
 
-// The code point at text[at], and moves `at` behind it, never behind the end: text that is not valid
-// UTF-8 gives nonsense, not a read outside.
+// The code point at text[at], and moves `at` behind it, never behind the end: text that is not
+// valid UTF-8 gives nonsense, not a read outside.
 inline char32_t ReadCodePoint(std::string_view text, size_t& at) {
   const unsigned char lead = static_cast<unsigned char>(text[at]);
   if (lead < 0x80) {

@@ -34,7 +34,8 @@ Result<std::variant<std::string, Regex>> ReadPattern(const JsonFields& fields,
   const std::optional<simdjson::dom::element> pattern = fields.Find("pattern");
   if (!pattern.has_value()) return fields.Bad("pattern", "is missing");
   std::string_view text;
-  if (pattern->get(text) == simdjson::SUCCESS || (*pattern)["String"].get(text) == simdjson::SUCCESS) {
+  if (pattern->get(text) == simdjson::SUCCESS ||
+      (*pattern)["String"].get(text) == simdjson::SUCCESS) {
     return std::variant<std::string, Regex>(std::string(text));
   }
   if ((*pattern)["Regex"].get(text) != simdjson::SUCCESS) {
@@ -42,7 +43,8 @@ Result<std::variant<std::string, Regex>> ReadPattern(const JsonFields& fields,
   }
   Result<Regex> regex = Regex::Compile(text, memory);
   if (!regex.ok()) {
-    return Error{regex.error().code, fmt::format("key {}: {}", fields.key(), regex.error().message)};
+    return Error{regex.error().code,
+                 fmt::format("key {}: {}", fields.key(), regex.error().message)};
   }
   return std::variant<std::string, Regex>(*std::move(regex));
 }
@@ -272,8 +274,8 @@ Result<void> WalkSequence(const simdjson::dom::element& json, const std::string&
                           std::string_view list, int nested, Leaf leaf) {
   if (json.is_null()) return {};
   if (nested > kMostNested) {
-    return Error{Code::kBadModel, fmt::format("key {} nests more than {} sequences", key,
-                                              kMostNested)};
+    return Error{Code::kBadModel,
+                 fmt::format("key {} nests more than {} sequences", key, kMostNested)};
   }
   const JsonFields fields(json, key);
   const Result<std::string_view> type = fields.Get<std::string_view>("type");
@@ -283,8 +285,8 @@ Result<void> WalkSequence(const simdjson::dom::element& json, const std::string&
   if (!parts.ok()) return parts.error();
   size_t index = 0;
   for (const simdjson::dom::element part : *parts) {
-    Result<void> done = WalkSequence(part, fmt::format("{}.{}[{}]", key, list, index++), list,
-                                     nested + 1, leaf);
+    Result<void> done =
+        WalkSequence(part, fmt::format("{}.{}[{}]", key, list, index++), list, nested + 1, leaf);
     if (!done.ok()) return done;
   }
   return {};

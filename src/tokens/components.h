@@ -15,10 +15,11 @@
 
 namespace waterline {
 
-// Each appends the component `json` to what is there; null appends nothing. `key` is where it stands
-// in the file, for messages.
-// Errors: kUnsupported  a type, or an option of it, that is not known; names it.
-//         kBadModel     a key that is missing or of another type, a broken precompiled map, more than
+// Each appends the component `json` to what is there; null appends nothing. `key` is where it
+// stands in the file, for messages. Errors: kUnsupported  a type, or an option of it, that is not
+// known; names it.
+//         kBadModel     a key that is missing or of another type, a broken precompiled map, more
+//         than
 //                       16 sequences inside each other.
 Result<void> AddNormalizer(const simdjson::dom::element& json, const std::string& key,
                            std::pmr::memory_resource* memory, Normalizer& normalizer);

@@ -37,11 +37,10 @@ std::pmr::memory_resource* Memory(const Text& text) {
 
 // The blocks that BERT sets spaces around.
 bool IsHan(char32_t c) {
-  return c >= 0x3400 &&
-         ((c >= 0x4E00 && c <= 0x9FFF) || c <= 0x4DBF || (c >= 0xF900 && c <= 0xFAFF) ||
-          (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-          (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
-          (c >= 0x2F800 && c <= 0x2FA1F));
+  return c >= 0x3400 && ((c >= 0x4E00 && c <= 0x9FFF) || c <= 0x4DBF ||
+                         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x2A6DF) ||
+                         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) ||
+                         (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0x2F800 && c <= 0x2FA1F));
 }
 
 class BertStep final : public NormalizerStep {
@@ -145,8 +144,8 @@ class StripStep final : public NormalizerStep {
   const bool right_;
 };
 
-// Replaces the matches that `next` gives from left to right. The reference aligns the content with the
-// last character of its match.
+// Replaces the matches that `next` gives from left to right. The reference aligns the content with
+// the last character of its match.
 template <typename Next>
 void ReplaceMatches(const Text& in, Text& out, std::string_view content, Next next) {
   const std::string_view text = in.bytes;
@@ -245,8 +244,8 @@ class NmtStep final : public NormalizerStep {
  public:
   void Apply(const Text& in, Text& out) const override {
     MapCodePoints(in, out, [](char32_t c, std::pmr::string& bytes) {
-      if ((c >= 0x1 && c <= 0x8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F ||
-          c == 0x8F || c == 0x9F) {
+      if ((c >= 0x1 && c <= 0x8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F ||
+          c == 0x9F) {
         return;
       }
       const bool space = c == 0x9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 ||

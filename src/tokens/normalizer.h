@@ -15,9 +15,9 @@
 
 namespace waterline {
 
-// Text on its way through the pipeline. Normal forms, case and maps change its length, so it carries
-// how many of its leading bytes stem from the first character of the input: Metaspace's "first"
-// scheme asks whether a piece does.
+// Text on its way through the pipeline. Normal forms, case and maps change its length, so it
+// carries how many of its leading bytes stem from the first character of the input: Metaspace's
+// "first" scheme asks whether a piece does.
 struct Text {
   explicit Text(std::pmr::memory_resource* memory) : bytes(memory) {}
   std::pmr::string bytes;

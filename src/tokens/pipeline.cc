@@ -20,7 +20,7 @@ class PipelineTokenizer final : public Tokenizer {
   void AddSpecialTokens(std::span<const std::string> tokens) override {
     std::vector<AddedToken> added;
     for (const std::string& token : tokens) {
-      if (TokenId(token).has_value()) continue;
+      if (pipeline_.added.TokenId(token).has_value()) continue;
       added.push_back({.content = token, .normalized = false, .special = true});
     }
     if (added.empty()) return;
@@ -46,8 +46,8 @@ class PipelineTokenizer final : public Tokenizer {
   int64_t size() const override { return pipeline_.model->size() + beyond_; }
   std::optional<int64_t> max_length() const override { return pipeline_.max_length; }
   std::string Describe() const override {
-    return fmt::format("{}, {} tokens + {} added", pipeline_.model->name(),
-                       pipeline_.model->size(), beyond_);
+    return fmt::format("{}, {} tokens + {} added", pipeline_.model->name(), pipeline_.model->size(),
+                       beyond_);
   }
 
  private:

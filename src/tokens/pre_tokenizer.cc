@@ -85,8 +85,8 @@ void CutAtCodePoints(Pieces& pieces, Pieces& spare, SplitBehavior behavior, IsMa
   });
 }
 
-// Writes the pieces anew with `rewrite(piece bytes, is at the head, out)` and keeps the head: it ends
-// where the output of the piece that holds its end does.
+// Writes the pieces anew with `rewrite(piece bytes, is at the head, out)` and keeps the head: it
+// ends where the output of the piece that holds its end does.
 template <typename Rewrite>
 void RewritePieces(Pieces& pieces, Pieces& spare, Rewrite rewrite) {
   spare.text.bytes.clear();
@@ -166,21 +166,20 @@ class MetaspaceStep final : public PreTokenizerStep {
     AppendCodePoint(replacement, replacement_);
   }
   void Apply(Pieces& pieces, Pieces& spare) const override {
-    RewritePieces(pieces, spare,
-                  [&](std::string_view piece, bool in_head, std::pmr::string& out) {
-                    const bool prepend = scheme_ == PrependScheme::kAlways ||
-                                         (scheme_ == PrependScheme::kFirst && in_head);
-                    if (prepend && piece[0] != ' ' && !piece.starts_with(replacement_)) {
-                      out.append(replacement_);
-                    }
-                    for (const char c : piece) {
-                      if (c == ' ') {
-                        out.append(replacement_);
-                      } else {
-                        out.push_back(c);
-                      }
-                    }
-                  });
+    RewritePieces(pieces, spare, [&](std::string_view piece, bool in_head, std::pmr::string& out) {
+      const bool prepend =
+          scheme_ == PrependScheme::kAlways || (scheme_ == PrependScheme::kFirst && in_head);
+      if (prepend && piece[0] != ' ' && !piece.starts_with(replacement_)) {
+        out.append(replacement_);
+      }
+      for (const char c : piece) {
+        if (c == ' ') {
+          out.append(replacement_);
+        } else {
+          out.push_back(c);
+        }
+      }
+    });
     if (!split_) return;
     CutPieces(pieces, spare, SplitBehavior::kMergedWithNext,
               [&](std::string_view text, Cutter& cutter, size_t offset) {
@@ -238,27 +237,24 @@ class SplitStep final : public PreTokenizerStep {
   SplitStep(std::variant<std::string, Regex> pattern, SplitBehavior behavior, bool invert)
       : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
   void Apply(Pieces& pieces, Pieces& spare) const override {
-    CutPieces(pieces, spare, behavior_,
-              [&](std::string_view text, Cutter& cutter, size_t offset) {
-                size_t gap = 0;
-                const auto take = [&](RegexMatch match) {
-                  if (gap < match.begin) cutter.Add(offset + gap, offset + match.begin, invert_);
-                  cutter.Add(offset + match.begin, offset + match.end, !invert_);
-                  gap = match.end;
-                };
-                if (const auto* regex = std::get_if<Regex>(&pattern_)) {
-                  Regex::Matches matches(*regex, text,
-                                         spare.pieces.get_allocator().resource());
-                  while (const auto match = matches.Next()) take(*match);
-                } else if (const auto& literal = std::get<std::string>(pattern_);
-                           !literal.empty()) {
-                  for (size_t at = text.find(literal); at != std::string_view::npos;
-                       at = text.find(literal, gap)) {
-                    take({at, at + literal.size()});
-                  }
-                }
-                if (gap < text.size()) cutter.Add(offset + gap, offset + text.size(), invert_);
-              });
+    CutPieces(pieces, spare, behavior_, [&](std::string_view text, Cutter& cutter, size_t offset) {
+      size_t gap = 0;
+      const auto take = [&](RegexMatch match) {
+        if (gap < match.begin) cutter.Add(offset + gap, offset + match.begin, invert_);
+        cutter.Add(offset + match.begin, offset + match.end, !invert_);
+        gap = match.end;
+      };
+      if (const auto* regex = std::get_if<Regex>(&pattern_)) {
+        Regex::Matches matches(*regex, text, spare.pieces.get_allocator().resource());
+        while (const auto match = matches.Next()) take(*match);
+      } else if (const auto& literal = std::get<std::string>(pattern_); !literal.empty()) {
+        for (size_t at = text.find(literal); at != std::string_view::npos;
+             at = text.find(literal, gap)) {
+          take({at, at + literal.size()});
+        }
+      }
+      if (gap < text.size()) cutter.Add(offset + gap, offset + text.size(), invert_);
+    });
   }
 
  private:

@@ -45,8 +45,9 @@ Result<PrecompiledMap> PrecompiledMap::Parse(std::string_view blob,
   for (size_t at = 0; at < trie_bytes; at += 4) map.units_.push_back(ReadU32(blob.data() + 4 + at));
   map.replacements_ = blob.substr(4 + trie_bytes);
   if (const size_t bad = FindInvalidUtf8(map.replacements_); bad != kValidUtf8) {
-    return Error{Code::kBadModel,
-                 fmt::format("the replacements of precompiled_charsmap are not UTF-8 at byte {}", bad)};
+    return Error{
+        Code::kBadModel,
+        fmt::format("the replacements of precompiled_charsmap are not UTF-8 at byte {}", bad)};
   }
   for (size_t i = 0; i < map.units_.size(); ++i) {
     const uint32_t unit = map.units_[i];

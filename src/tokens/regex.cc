@@ -38,8 +38,8 @@ void Release(void* pointer, void* memory) {
                                                               *reinterpret_cast<size_t*>(block));
 }
 
-// What Oniguruma's Unicode 16 has beyond PCRE2's Unicode 14, as content of a bracketed class. Found by
-// asking both about every code point.
+// What Oniguruma's Unicode 16 has beyond PCRE2's Unicode 14, as content of a bracketed class. Found
+// by asking both about every code point.
 constexpr std::string_view kNewLetters =
     "\\x{1c89}-\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{105c0}-\\x{105f3}"
     "\\x{10d4a}-\\x{10d65}\\x{10d6f}-\\x{10d85}\\x{10ec2}-\\x{10ec4}\\x{1123f}-\\x{11240}"
@@ -82,10 +82,11 @@ constexpr std::string_view kNewPunctuation =
     "\\x{1b4e}-\\x{1b4f}\\x{1b7f}\\x{10d6e}\\x{113d4}-\\x{113d5}\\x{113d7}-\\x{113d8}"
     "\\x{11b00}-\\x{11b09}\\x{11be1}\\x{11f43}-\\x{11f4f}\\x{16d6d}-\\x{16d6f}\\x{1e5ff}";
 constexpr std::string_view kSpaces =
-    "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
+    "\\t-\\r "
+    "\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
 
-// Content of a bracketed class that holds the code points of `classes`, or all others. Oniguruma's \w
-// is Whitespace's without joiners; outside of brackets it has superscripts and fractions too.
+// Content of a bracketed class that holds the code points of `classes`, or all others. Oniguruma's
+// \w is Whitespace's without joiners; outside of brackets it has superscripts and fractions too.
 std::string ExplicitRanges(uint32_t classes, bool is_complement, bool in_class = true) {
   const auto is_inside = [&](char32_t c) {
     bool inside = (UnicodeClasses(c) & classes) != 0;
@@ -185,10 +186,9 @@ Result<Regex> Regex::Compile(std::string_view pattern, std::pmr::memory_resource
   const std::string translated = Translate(pattern);
   int code = 0;
   PCRE2_SIZE offset = 0;
-  regex.code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()),
-                                  translated.size(),
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_UTF_CHECK,
-                                  &code, &offset, options));
+  regex.code_.reset(pcre2_compile(
+      reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_UTF_CHECK, &code, &offset, options));
   pcre2_compile_context_free(options);
   if (regex.code_ == nullptr) {
     if (code == kNoHeap) throw std::bad_alloc();

@@ -22,8 +22,8 @@ struct RegexMatch {
   size_t end;
 };
 
-// Immutable; safe from any thread. The compiled program lives in the memory given; machine code that
-// PCRE2's JIT makes of it (some 10 KB) lies outside any budget.
+// Immutable; safe from any thread. The compiled program lives in the memory given; machine code
+// that PCRE2's JIT makes of it (some 10 KB) lies outside any budget.
 class Regex {
  public:
   // Compiles `pattern`. \s, \w, \d, \h and their complements are rewritten to what they mean to

@@ -96,8 +96,7 @@ Result<void> AddTemplate(const TokenizerSource& source, Family family, Pipeline&
     const std::optional<int32_t> id = pipeline.added.TokenId(token);
     const std::optional<int32_t> known = id.has_value() ? id : pipeline.model->TokenId(token);
     if (!known.has_value()) {
-      return Error{Code::kBadModel,
-                   fmt::format("{} has no piece {}", source.path.string(), token)};
+      return Error{Code::kBadModel, fmt::format("{} has no piece {}", source.path.string(), token)};
     }
     ids.push_back(*known);
     return {};
@@ -128,8 +127,8 @@ Result<Pipeline> ReadSentencePiece(const TokenizerSource& source) {
   };
   if (!model.ok()) return in_file(model.error());
   if (model->model_type != 1) {
-    return in_file({Code::kUnsupported, fmt::format("model_type is {} instead of 1 (Unigram)",
-                                                    model->model_type)});
+    return in_file({Code::kUnsupported,
+                    fmt::format("model_type is {} instead of 1 (Unigram)", model->model_type)});
   }
 
   Vocabulary vocabulary{std::pmr::vector<TriePiece>(&loading),
@@ -180,13 +179,12 @@ Result<Pipeline> ReadSentencePiece(const TokenizerSource& source) {
     pipeline.pre_tokenizer.Add(MakePunctuation(SplitBehavior::kIsolated));
   }
   const bool is_first = *family == Family::kT5 && !source.config.legacy;
-  pipeline.pre_tokenizer.Add(MakeMetaspace(
-      U'\u2581', is_first ? PrependScheme::kFirst : PrependScheme::kAlways, true));
+  pipeline.pre_tokenizer.Add(
+      MakeMetaspace(U'\u2581', is_first ? PrependScheme::kFirst : PrependScheme::kAlways, true));
 
   PieceTrie trie(source.memory);
   trie.Build(vocabulary.pieces, &loading);
-  pipeline.model =
-      MakeUnigram(std::move(trie), std::move(vocabulary.scores), {.unk_id = unk_id});
+  pipeline.model = MakeUnigram(std::move(trie), std::move(vocabulary.scores), {.unk_id = unk_id});
   std::vector<AddedToken> added;
   for (const SentencePiece& piece : model->pieces) {
     const bool is_control = piece.type == SentencePieceType::kControl;

@@ -19,12 +19,9 @@ struct Format {
   Read read;
 };
 constexpr Format kFormats[] = {
-    {"tokenizer.json", ReadTokenizerJson},
-    {"spm.model", ReadSentencePiece},
-    {"spiece.model", ReadSentencePiece},
-    {"sentencepiece.bpe.model", ReadSentencePiece},
-    {"tokenizer.model", ReadSentencePiece},
-    {"vocab.txt", ReadVocabTxt},
+    {"tokenizer.json", ReadTokenizerJson},  {"spm.model", ReadSentencePiece},
+    {"spiece.model", ReadSentencePiece},    {"sentencepiece.bpe.model", ReadSentencePiece},
+    {"tokenizer.model", ReadSentencePiece}, {"vocab.txt", ReadVocabTxt},
 };
 
 // LlamaTokenizer builds its template from add_bos_token and add_eos_token, whatever the file says.

@@ -130,9 +130,10 @@ Result<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& directo
   Reservation reservation(budget, Use::kLoading);
   const size_t wanted = bytes * kBytesPerFileByte + kFixedBytes;
   if (!reservation.Resize(wanted)) {
-    return Error{Code::kOverBudget, fmt::format("reading {} takes {} bytes of the budget, which has "
-                                                "{} left",
-                                                path.string(), wanted, budget.available())};
+    return Error{Code::kOverBudget,
+                 fmt::format("reading {} takes {} bytes of the budget, which has "
+                             "{} left",
+                             path.string(), wanted, budget.available())};
   }
   simdjson::padded_string file;
   if (simdjson::padded_string::load(path.string()).get(file) != simdjson::SUCCESS) {
@@ -143,8 +144,8 @@ Result<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& directo
   simdjson::dom::parser parser;
   simdjson::dom::element json;
   if (const auto code = parser.parse(text).get(json); code != simdjson::SUCCESS) {
-    return Error{Code::kBadModel, fmt::format("{} is not JSON: {}", path.string(),
-                                              simdjson::error_message(code))};
+    return Error{Code::kBadModel,
+                 fmt::format("{} is not JSON: {}", path.string(), simdjson::error_message(code))};
   }
   const JsonFields fields(json, "tokenizer_config");
   config.exists = true;

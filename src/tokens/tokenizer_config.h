@@ -17,7 +17,7 @@
 namespace waterline {
 
 struct TokenizerConfig {
-  bool exists = false;  // False: every field has its default.
+  bool exists = false;          // False: every field has its default.
   std::string tokenizer_class;  // Without a trailing "Fast".
   std::optional<int64_t> max_length;
   bool do_lower_case = false;
@@ -31,17 +31,17 @@ struct TokenizerConfig {
   bool legacy = true;
   std::optional<int64_t> extra_ids;
   std::map<std::string, std::string> named_tokens;  // "cls_token" -> "[CLS]".
-  std::vector<std::string> special_tokens;  // The named ones and additional_special_tokens, in order.
-  std::vector<AddedToken> added_tokens;     // added_tokens_decoder, by id.
+  std::vector<std::string>
+      special_tokens;                    // The named ones and additional_special_tokens, in order.
+  std::vector<AddedToken> added_tokens;  // added_tokens_decoder, by id.
 
   bool IsClass(std::string_view name) const { return tokenizer_class == name; }
   // The token named `name`, or `fallback`.
   std::string Named(const std::string& name, std::string fallback) const;
 };
 
-// Reads tokenizer_config.json of `directory`; defaults when there is none. Takes 20 times the file's
-// size from `budget` meanwhile.
-// Errors: kBadModel    not JSON, a key of another type.
+// Reads tokenizer_config.json of `directory`; defaults when there is none. Takes 20 times the
+// file's size from `budget` meanwhile. Errors: kBadModel    not JSON, a key of another type.
 //         kOverBudget, kIo.
 Result<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& directory, Budget& budget);
 

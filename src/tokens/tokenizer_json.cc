@@ -294,7 +294,8 @@ class JsonReader {
                       if (!type.ok()) return type.error();
                       if (type->empty()) type = InferType(fields);
                       if (*type != "Unigram" && is_list_) {
-                        return Bad("model.vocab", fmt::format("is a list, but the model is {}", *type));
+                        return Bad("model.vocab",
+                                   fmt::format("is a list, but the model is {}", *type));
                       }
                       if (trie_.size() == 0) return Bad("model.vocab", "is missing or empty");
                       if (*type == "WordPiece") return BuildWordPiece(fields);

@@ -29,9 +29,9 @@ bool Within(char32_t code_point, const CodePointRange (&ranges)[kCount]) {
 
 // Compatibility mappings that are younger than the library's normal forms.
 constexpr CodePointRange kNoCompatibility[] = {
-    {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xAB69, 0xAB69},   {0x10781, 0x10785},
-    {0x10787, 0x107B0}, {0x107B2, 0x107BA}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C},
-    {0x1FBF0, 0x1FBF9},
+    {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xAB69, 0xAB69},
+    {0x10781, 0x10785}, {0x10787, 0x107B0}, {0x107B2, 0x107BA},
+    {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
 };
 // Canonical compositions that are younger.
 constexpr CodePointRange kNoComposition[] = {{0x11938, 0x11938}};
@@ -43,9 +43,9 @@ struct LowerRange {
   char32_t lower_of_first;
 };
 constexpr LowerRange kLower[] = {
-    {0x1C89, 0x1C89, 0x1C8A}, {0xA7CB, 0xA7CB, 0x264},  {0xA7CC, 0xA7CC, 0xA7CD},
-    {0xA7CE, 0xA7CE, 0xA7CF}, {0xA7D2, 0xA7D2, 0xA7D3}, {0xA7D4, 0xA7D4, 0xA7D5},
-    {0xA7DA, 0xA7DA, 0xA7DB}, {0xA7DC, 0xA7DC, 0x19B},  {0x10D50, 0x10D65, 0x10D70},
+    {0x1C89, 0x1C89, 0x1C8A},    {0xA7CB, 0xA7CB, 0x264},  {0xA7CC, 0xA7CC, 0xA7CD},
+    {0xA7CE, 0xA7CE, 0xA7CF},    {0xA7D2, 0xA7D2, 0xA7D3}, {0xA7D4, 0xA7D4, 0xA7D5},
+    {0xA7DA, 0xA7DA, 0xA7DB},    {0xA7DC, 0xA7DC, 0x19B},  {0x10D50, 0x10D65, 0x10D70},
     {0x16EA0, 0x16EB8, 0x16EBB},
 };
 
@@ -74,8 +74,8 @@ void Decompose(std::string_view text, bool compatibility, CodePoints& points) {
   }
 }
 
-// Canonical ordering: stable by combining class between starters. utf8proc's own is quadratic in the
-// length of a run of marks.
+// Canonical ordering: stable by combining class between starters. utf8proc's own is quadratic in
+// the length of a run of marks.
 void Order(CodePoints& points) {
   const auto combining_class = [](utf8proc_int32_t code_point) {
     return code_point < 0x300 ? 0 : utf8proc_get_property(code_point)->combining_class;
@@ -132,8 +132,8 @@ void AppendNormalForm(std::string_view text, NormalForm form, std::pmr::memory_r
 
 void AppendLower(char32_t code_point, std::pmr::string& out) {
   if (code_point < 0x80) {
-    out.push_back(static_cast<char>(code_point >= 'A' && code_point <= 'Z' ? code_point + 32
-                                                                           : code_point));
+    out.push_back(
+        static_cast<char>(code_point >= 'A' && code_point <= 'Z' ? code_point + 32 : code_point));
     return;
   }
   if (code_point == 0x130) {  // The one code point whose lower case has two.

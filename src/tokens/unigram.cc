@@ -1,6 +1,5 @@
-// Viterbi over byte positions; the same order of additions and comparisons as the reference, so ties
-// and rounding fall alike.
-// SPDX-License-Identifier: Apache-2.0
+// Viterbi over byte positions; the same order of additions and comparisons as the reference, so
+// ties and rounding fall alike. SPDX-License-Identifier: Apache-2.0
 #include "tokens/unigram.h"
 
 #include <fmt/format.h>

@@ -46,8 +46,8 @@ Result<Pipeline> ReadVocabTxt(const TokenizerSource& source) {
     const std::string token = config.Named(name, fallback);
     const int32_t id = trie.Find(token);
     if (id != PieceTrie::kNoId) return id;
-    return Error{Code::kBadModel, fmt::format("{} lacks the {} {}", source.path.string(), name,
-                                              token)};
+    return Error{Code::kBadModel,
+                 fmt::format("{} lacks the {} {}", source.path.string(), name, token)};
   };
   Pipeline pipeline(source.memory);
   const Result<int32_t> unk = find("unk_token", "[UNK]");

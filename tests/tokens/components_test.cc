@@ -176,8 +176,8 @@ TEST(PrecompiledMapFile, RefusesOffsetsOutside) {
 }
 
 TEST(Fallback, SpmModelGivesTheIdsOfItsTokenizerJson) {
-  const std::filesystem::path golden = std::filesystem::path(WATERLINE_GOLDEN_DIR) / "tokenizers" /
-                                       "fuzzed" / "us_pii_style";
+  const std::filesystem::path golden =
+      std::filesystem::path(WATERLINE_GOLDEN_DIR) / "tokenizers" / "fuzzed" / "us_pii_style";
   Directory spm;
   for (const char* name : {"spm.model", "tokenizer_config.json"}) {
     spm.Write(name, ReadFile(golden / name));
@@ -205,8 +205,7 @@ TEST(Fallback, SpmModelGivesTheIdsOfItsTokenizerJson) {
 }
 
 TEST(Fallback, SurvivesBrokenSpmModels) {
-  const std::string whole =
-      ReadFile(GoldenTokenizers() / "fuzzed" / "us_pii_style" / "spm.model");
+  const std::string whole = ReadFile(GoldenTokenizers() / "fuzzed" / "us_pii_style" / "spm.model");
   ASSERT_FALSE(whole.empty());
   for (size_t size = 0; size < whole.size(); size += 7) {
     (void)ParseSentencePieceModel(std::string_view(whole).substr(0, size),

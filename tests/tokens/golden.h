@@ -17,11 +17,20 @@ inline std::filesystem::path GoldenTokenizers() {
 }
 
 inline const std::vector<std::string>& GoldenKinds() {
-  static const std::vector<std::string> kinds = {
-      "bert_cased",          "bert_uncased",          "deberta_v3",  "deberta_v3_legacy",
-      "gpt2_prefix_space",   "llama_byte_fallback",   "mdeberta_v3", "modernbert",
-      "mt5",                 "qwen",                  "roberta",     "wordpiece_small_cased",
-      "wordpiece_small_uncased", "xlm_roberta"};
+  static const std::vector<std::string> kinds = {"bert_cased",
+                                                 "bert_uncased",
+                                                 "deberta_v3",
+                                                 "deberta_v3_legacy",
+                                                 "gpt2_prefix_space",
+                                                 "llama_byte_fallback",
+                                                 "mdeberta_v3",
+                                                 "modernbert",
+                                                 "mt5",
+                                                 "qwen",
+                                                 "roberta",
+                                                 "wordpiece_small_cased",
+                                                 "wordpiece_small_uncased",
+                                                 "xlm_roberta"};
   return kinds;
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 
+#include "support/allocation_counter.h"
 #include "tokens/golden.h"
 
 namespace waterline {
@@ -103,7 +104,8 @@ TEST(Tokenizer, GivesTheReferencesIdsForFuzzedStrings) {
       GoldenTokenizers() / "fuzzed" / "cases.jsonl", [&](const simdjson::dom::element& json) {
         SCOPED_TRACE(simdjson::to_string(json));
         const auto kind = std::string(std::string_view(json["kind"]));
-        if (loaded[kind] == nullptr) loaded[kind] = std::make_unique<Loaded>(GoldenTokenizers() / kind);
+        if (loaded[kind] == nullptr)
+          loaded[kind] = std::make_unique<Loaded>(GoldenTokenizers() / kind);
         std::pmr::vector<int32_t> ids;
         (**loaded[kind]).EncodeWord(std::string_view(json["word"]), ids);
         EXPECT_THAT(ids, testing::ElementsAreArray(Ids(json["ids"])));
@@ -176,6 +178,19 @@ TEST(Tokenizer, NamesTheFilesItMisses) {
   EXPECT_THAT(tokenizer.error().message, testing::HasSubstr("spm.model"));
 }
 
+TEST(Tokenizer, AllocatesNothingForAWord) {
+  for (const std::string& kind : GoldenKinds()) {
+    Loaded loaded(GoldenTokenizers() / kind);
+    std::pmr::vector<int32_t> ids;
+    ids.reserve(1000);
+    for (const char* word : {"international", "don't", "Z\xC3\xBCrich", "[SEP]", "\xE4\xB8\xAD"}) {
+      const size_t before = Allocations::Calls();
+      (*loaded).EncodeWord(word, ids);
+      EXPECT_EQ(Allocations::Calls(), before) << kind << ": " << word;
+    }
+  }
+}
+
 TEST(Tokenizer, EncodesAMegabyteInLinearTime) {
   std::string word;
   while (word.size() < 1'000'000) word += "abcdefg\xC3\xA9xyz\xE2\x82\xAC";
@@ -192,9 +207,8 @@ TEST(Tokenizer, EncodesAMegabyteInLinearTime) {
 RC_GTEST_PROP(Tokenizer, AppendsWordByWord, ()) {
   static Loaded roberta(GoldenTokenizers() / "roberta");
   static Loaded deberta(GoldenTokenizers() / "deberta_v3");
-  const auto code_points =
-      *rc::gen::container<std::vector<std::vector<uint32_t>>>(
-          rc::gen::container<std::vector<uint32_t>>(rc::gen::inRange<uint32_t>(1, 0x3000)));
+  const auto code_points = *rc::gen::container<std::vector<std::vector<uint32_t>>>(
+      rc::gen::container<std::vector<uint32_t>>(rc::gen::inRange<uint32_t>(1, 0x3000)));
   for (Loaded* loaded : {&roberta, &deberta}) {
     std::pmr::vector<int32_t> together;
     std::vector<int32_t> apart;
