@@ -13,36 +13,36 @@ namespace {
 
 #if defined(__x86_64__)
 
-#define WATERLINE_CHAINS(op, r)                                                                   \
-  op " %%" r "12,%%" r "13,%%" r "0\n\t" op " %%" r "12,%%" r "13,%%" r "1\n\t"                   \
-  op " %%" r "12,%%" r "13,%%" r "2\n\t" op " %%" r "12,%%" r "13,%%" r "3\n\t"                   \
-  op " %%" r "12,%%" r "13,%%" r "4\n\t" op " %%" r "12,%%" r "13,%%" r "5\n\t"                   \
-  op " %%" r "12,%%" r "13,%%" r "6\n\t" op " %%" r "12,%%" r "13,%%" r "7\n\t"                   \
-  op " %%" r "12,%%" r "13,%%" r "8\n\t" op " %%" r "12,%%" r "13,%%" r "9\n\t"                   \
-  op " %%" r "12,%%" r "13,%%" r "10\n\t" op " %%" r "12,%%" r "13,%%" r "11\n\t"
+#define WATERLINE_CHAINS(op, r)                                                               \
+  op " %%" r "12,%%" r "13,%%" r "0\n\t" op " %%" r "12,%%" r "13,%%" r "1\n\t" op " %%" r    \
+     "12,%%" r "13,%%" r "2\n\t" op " %%" r "12,%%" r "13,%%" r "3\n\t" op " %%" r "12,%%" r  \
+     "13,%%" r "4\n\t" op " %%" r "12,%%" r "13,%%" r "5\n\t" op " %%" r "12,%%" r "13,%%" r  \
+     "6\n\t" op " %%" r "12,%%" r "13,%%" r "7\n\t" op " %%" r "12,%%" r "13,%%" r "8\n\t" op \
+     " %%" r "12,%%" r "13,%%" r "9\n\t" op " %%" r "12,%%" r "13,%%" r "10\n\t" op " %%" r   \
+     "12,%%" r "13,%%" r "11\n\t"
 
 constexpr double kTurns = 2e6;
 constexpr double kFlops = kTurns * 12 * 2;
 
 double RunAvx2() {
   auto turns = static_cast<int64_t>(kTurns);
-  asm volatile("vzeroall\n1:\n\t" WATERLINE_CHAINS("vfmadd231ps", "ymm")
-               "dec %0\n\tjnz 1b\n\tvzeroupper"
-               : "+r"(turns)
-               :
-               : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-                 "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory");
+  asm volatile(
+      "vzeroall\n1:\n\t" WATERLINE_CHAINS("vfmadd231ps", "ymm") "dec %0\n\tjnz 1b\n\tvzeroupper"
+      : "+r"(turns)
+      :
+      : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory");
   return kFlops * 8;
 }
 
 double RunAvx512() {
   auto turns = static_cast<int64_t>(kTurns);
-  asm volatile("vzeroall\n1:\n\t" WATERLINE_CHAINS("vfmadd231ps", "zmm")
-               "dec %0\n\tjnz 1b\n\tvzeroupper"
-               : "+r"(turns)
-               :
-               : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-                 "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory");
+  asm volatile(
+      "vzeroall\n1:\n\t" WATERLINE_CHAINS("vfmadd231ps", "zmm") "dec %0\n\tjnz 1b\n\tvzeroupper"
+      : "+r"(turns)
+      :
+      : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory");
   return kFlops * 16;
 }
 

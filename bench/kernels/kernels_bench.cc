@@ -1,6 +1,6 @@
-// Kernels of every instruction set of this machine on random data, one thread: GFLOP/s, and its share
-// of the core's peak where the operation is made of multiply-adds.
-// SPDX-License-Identifier: Apache-2.0
+// Kernels of every instruction set of this machine on random data, one thread: GFLOP/s, and its
+// share of the core's peak where the operation is made of multiply-adds. SPDX-License-Identifier:
+// Apache-2.0
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -50,9 +50,9 @@ void BenchAttention(benchmark::State& state, const Kernels& kernels, const Atten
     flops += terms * 2 * static_cast<double>(length * length * test.heads * test.width);
   }
   SetCounters(state, kernels, flops);
-  state.counters["us/token"] = benchmark::Counter(
-      static_cast<double>(out.view().rows * state.iterations()) * 1e-6,
-      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["million_tokens"] =
+      benchmark::Counter(static_cast<double>(out.view().rows * state.iterations()) * 1e-6,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 void BenchLayerNorm(benchmark::State& state, const Kernels& kernels) {
@@ -62,7 +62,7 @@ void BenchLayerNorm(benchmark::State& state, const Kernels& kernels) {
   const Norm norm{768, gamma.data(), beta.data(), 1e-7f};
   OwnedMat out(512, 768);
   for (auto _ : state) kernels.AddLayerNorm(x, residual, norm, out);
-  state.counters["us/token"] =
+  state.counters["million_tokens"] =
       benchmark::Counter(512e-6 * static_cast<double>(state.iterations()),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
@@ -114,8 +114,8 @@ void Register(const Kernels& kernels) {
   for (const int64_t length : {32, 128, 384}) {
     for (const Terms terms : {Terms::kBoth, Terms::kNone}) {
       for (const int64_t width : {64, 32}) {
-        const AttentionCase test{
-            std::vector<int64_t>(static_cast<size_t>(512 / length), length), 12, width, terms};
+        const AttentionCase test{std::vector<int64_t>(static_cast<size_t>(512 / length), length),
+                                 12, width, terms};
         const std::string name = "attention/" + std::to_string(length) + "x" +
                                  std::to_string(width) + (terms == Terms::kBoth ? "/both" : "");
         add(name, [&, test](benchmark::State& state) { BenchAttention(state, kernels, test); });
@@ -148,9 +148,9 @@ int main(int argc, char** argv) {
     const waterline::Kernels* kernels = waterline::CpuKernels(isa);
     if (kernels != nullptr) waterline::Register(*kernels);
     const double peak = kernels == nullptr ? 0 : waterline::FmaPeak(isa);
-    benchmark::AddCustomContext(
-        std::string(isa) + " peak GFLOP/s",
-        kernels == nullptr ? "this machine lacks it" : std::to_string(peak));
+    benchmark::AddCustomContext(std::string(isa) + " peak GFLOP/s", kernels == nullptr
+                                                                        ? "this machine lacks it"
+                                                                        : std::to_string(peak));
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

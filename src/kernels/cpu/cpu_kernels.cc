@@ -10,8 +10,8 @@ namespace waterline {
 
 namespace {
 
-// Rows of x and terms a product takes at once: x [rows, terms] stays in L2 (288 KB) while the panels
-// of W go by. Where a sum is cut depends on its own length alone.
+// Rows of x and terms a product takes at once: x [rows, terms] stays in L2 (288 KB) while the
+// panels of W go by. Where a sum is cut depends on its own length alone.
 constexpr int64_t kRows = 96;
 constexpr int64_t kTerms = 768;
 
