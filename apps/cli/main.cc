@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "diagnostics.h"
 #include "exit_status.h"
@@ -12,6 +13,12 @@
 
 namespace waterline::cli {
 namespace {
+
+std::string DescribeNoCommand(const std::vector<std::string>& words) {
+  const std::string commands = "it is extract or inspect";
+  return words.empty() ? "no command: " + commands
+                       : "'" + words.front() + "' is not a command: " + commands;
+}
 
 int Main(int count, char** arguments) {
   const auto start = std::chrono::steady_clock::now();
@@ -36,13 +43,9 @@ int Main(int count, char** arguments) {
   } catch (const CLI::Success& help_or_version) {
     return program.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    PrintError(error.what());
-    const bool extracting = extract_command->parsed();
-    const bool inspecting = inspect_command->parsed();
-    PrintNote(std::string("see waterline ") +
-              (extracting   ? "extract "
-               : inspecting ? "inspect "
-                            : "") +
+    const auto chosen = program.get_subcommands();
+    PrintError(chosen.empty() ? DescribeNoCommand(program.remaining()) : error.what());
+    PrintNote("see waterline " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
               "--help");
     return kFatal;
   }

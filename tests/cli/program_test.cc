@@ -220,8 +220,9 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels", "a<<ENT>>b", file}, "<<ENT>>"},
       {{"extract", "--labels", "a\xFF", file}, "UTF-8"},
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
-      {{"frobnicate"}, "frobnicate"},
-      {{}, "ubcommand"},
+      {{"frobnicate"}, "'frobnicate' is not a command"},
+      {{"--frobnicate"}, "--frobnicate"},
+      {{}, "no command: it is extract or inspect"},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
   };
@@ -274,11 +275,11 @@ TEST(Extract, AnswersWhileTheInputStaysOpen) {
   EXPECT_EQ(conversation.Wait(), 0);
 }
 
-// The peak resident bytes that --stats tells, for short lines of `bytes` in all.
+// The peak resident bytes that --stats tells, for lines of `bytes` in all.
 double PeakFor(size_t bytes) {
   const Scratch scratch;
   // Mostly blank: what is measured is the stream, and not the model.
-  std::string line(2000, ' ');
+  std::string line(20000, ' ');
   line += "Ada\n";
   std::string input;
   while (input.size() < bytes) input += line;
