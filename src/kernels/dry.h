@@ -33,8 +33,6 @@ class DryKernels final : public Kernels {
                                int64_t most_labels) const override;
   void Unfold(MatView, SequenceBegins, int64_t, int64_t, MatView) const override {}
   void ClearEmpty(std::span<const RowRange>, MatView) const override {}
-  void SpanHidden(MatView, MatView, std::span<const int32_t>, std::span<const int32_t>, Act,
-                  MatView) const override {}
 
  private:
   const Kernels& like_;

@@ -131,9 +131,6 @@ class Kernels {
                       MatView out) const = 0;
   // x[n] = 0 for every empty ranges[n].
   virtual void ClearEmpty(std::span<const RowRange> ranges, MatView x) const = 0;
-  // out[n] = act(u[starts[n]] + v[ends[n]]).
-  virtual void SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
-                          std::span<const int32_t> ends, Act act, MatView out) const = 0;
 };
 
 // The fastest f32 kernels of this machine. `isa` forces one: "avx512", "avx2", "portable"; nullptr

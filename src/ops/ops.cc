@@ -139,12 +139,4 @@ void Ops::SpanScores(SpanScoreArgs args, std::span<float> scores) {
   kernels_.SpanScores(args, scores);
 }
 
-Mat Ops::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
-                    std::span<const int32_t> ends, Act act) {
-  WATERLINE_CHECK(start.cols == end.cols && starts.size() == ends.size());
-  Mat out(arena_, static_cast<int64_t>(starts.size()), start.cols, "span hidden");
-  kernels_.SpanHidden(start, end, starts, ends, act, out);
-  return out;
-}
-
 }  // namespace waterline

@@ -44,8 +44,6 @@ class Ops {
   Mat Lstm(MatView x, const LstmWeights& w, SequenceBegins begins);
   // Scores of all spans; see Kernels::SpanScores. Writes to `scores` (empty when dry).
   void SpanScores(SpanScoreArgs args, std::span<float> scores);
-  Mat SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
-                 std::span<const int32_t> ends, Act act);
 
   bool dry() const { return arena_.dry(); }
   Arena& arena() { return arena_; }

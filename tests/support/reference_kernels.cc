@@ -256,15 +256,4 @@ void ReferenceKernels::ClearEmpty(std::span<const RowRange> ranges, MatView x) c
   }
 }
 
-void ReferenceKernels::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
-                                  std::span<const int32_t> ends, Act act, MatView out) const {
-  for (int64_t n = 0; n < out.rows; ++n) {
-    const auto at = static_cast<size_t>(n);
-    for (int64_t c = 0; c < out.cols; ++c) {
-      const double sum = static_cast<double>(start.row(starts[at])[c]) + end.row(ends[at])[c];
-      out.row(n)[c] = static_cast<float>(ReferenceAct(act, sum));
-    }
-  }
-}
-
 }  // namespace waterline

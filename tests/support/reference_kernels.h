@@ -31,8 +31,6 @@ class ReferenceKernels final : public Kernels {
   void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
               MatView out) const override;
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
-  void SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
-                  std::span<const int32_t> ends, Act act, MatView out) const override;
 };
 
 // act(x) in double.

@@ -134,12 +134,4 @@ void CpuKernelSet::ClearEmpty(std::span<const RowRange> ranges, MatView x) const
   }
 }
 
-void CpuKernelSet::SpanHidden(MatView start, MatView end, std::span<const int32_t> starts,
-                              std::span<const int32_t> ends, Act act, MatView out) const {
-  for (int64_t n = 0; n < out.rows; ++n) {
-    const auto at = static_cast<size_t>(n);
-    isa_.add_act(start.row(starts[at]), end.row(ends[at]), out.cols, act, out.row(n));
-  }
-}
-
 }  // namespace waterline
