@@ -24,9 +24,9 @@ namespace waterline {
 
 struct EngineOptions {
   // Bytes that the engine may hold at once: weights, tokenizer, texts in flight, workspace. Never
-  // exceeded. 0: half of the memory that the machine has free at load. Tensors that are read in place
-  // from the mapped checkpoint (word embeddings) are file pages that the system can drop at any time;
-  // Stats reports them beside the budget.
+  // exceeded. 0: half of the memory that the machine has free at load. Tensors that are read in
+  // place from the mapped checkpoint (word embeddings) are file pages that the system can drop at
+  // any time; Stats reports them beside the budget.
   size_t memory_budget = 0;
   // Worker threads; 0: one for each core.
   int threads = 0;
@@ -61,9 +61,9 @@ struct ExtractOptions {
   // processed in overlapping windows. true: cut it there instead, as the Python package does;
   // Extraction::words_cut says how much was lost.
   bool truncate = false;
-  // Some words and labels have no sub-words at all: a combining accent alone, under a tokenizer that
-  // strips accents. The Python package then gives every later word its neighbour's vector. false: each
-  // word has its own, and those words a zero vector. true: count as the package does.
+  // Some words and labels have no sub-words at all: a combining accent alone, under a tokenizer
+  // that strips accents. The Python package then gives every later word its neighbour's vector.
+  // false: each word has its own, and those words a zero vector. true: count as the package does.
   bool reference_alignment = false;
   bool class_scores = false;  // Fill Extraction::class_scores.
   bool vectors = false;       // Fill Extraction::vectors and label_vectors.
@@ -102,21 +102,24 @@ struct LabelScore {
 // What was found in one text.
 struct Extraction {
   // Why this text was refused; the others of the call are not affected.
-  //   kInvalidArgument  not UTF-8 (names the byte), labels of its own that cannot be used, a word that
+  //   kInvalidArgument  not UTF-8 (names the byte), labels of its own that cannot be used, a word
+  //   that
   //                     is longer than the encoder.
   //   kOverBudget       it alone needs more memory than the workspace has; says both.
   //   kBadModel         its scores are not numbers: the checkpoint's weights are broken.
   std::optional<Error> error;
   // Ordered by start; same start: by descending score. As the Python package orders them.
   std::vector<Entity> entities;
-  // With ExtractOptions::class_scores, for each entity its (at most 5) likeliest labels, best first.
+  // With ExtractOptions::class_scores, for each entity its (at most 5) likeliest labels, best
+  // first.
   std::vector<std::vector<LabelScore>> class_scores;
   // With ExtractOptions::vectors, for each entity the span's vector and the label's vector.
   std::vector<std::vector<float>> vectors;
   std::vector<std::vector<float>> label_vectors;
   int64_t words = 0;
-  int64_t words_cut = 0;  // Words at the end that were not read; only with ExtractOptions::truncate.
-  int64_t windows = 0;    // Passes over parts of the text; 1 for a text of ordinary length.
+  int64_t words_cut =
+      0;                // Words at the end that were not read; only with ExtractOptions::truncate.
+  int64_t windows = 0;  // Passes over parts of the text; 1 for a text of ordinary length.
 };
 
 // One buffer of a plan: `bytes` at `offset` of the workspace from tick `birth` to tick `death`.
@@ -176,13 +179,13 @@ struct ModelReport {
   int64_t max_tokens = 0;  // What the encoder's positions allow, prompt included.
   int64_t max_width = 0;   // Widest span in words.
   size_t file_bytes = 0;
-  size_t weight_bytes = 0;     // Packed, in memory.
-  size_t mapped_bytes = 0;     // Read in place.
+  size_t weight_bytes = 0;  // Packed, in memory.
+  size_t mapped_bytes = 0;  // Read in place.
   size_t tokenizer_bytes = 0;
   size_t smallest_budget = 0;  // The least that Load accepts with these options.
-  // For options.memory_budget (or what 0 stands for): the workspace, and the longest text (in words of
-  // one and a third token, with 10 labels of two tokens) and the most tokens of such texts of 128
-  // tokens that one pass holds. 0 when the budget is too small to load.
+  // For options.memory_budget (or what 0 stands for): the workspace, and the longest text (in words
+  // of one and a third token, with 10 labels of two tokens) and the most tokens of such texts of
+  // 128 tokens that one pass holds. 0 when the budget is too small to load.
   size_t memory_budget = 0;
   size_t workspace_bytes = 0;
   int64_t longest_text_words = 0;
@@ -193,17 +196,19 @@ struct ModelReport {
 // Errors: those of Engine::Load, except kOverBudget.
 Result<ModelReport> Inspect(const std::string& model, const EngineOptions& options = {});
 
-// A loaded model and the memory it runs in: immutable, cheap to copy (copies share it). Every method
-// is safe to call from any thread; concurrent calls share the workers and the workspace.
+// A loaded model and the memory it runs in: immutable, cheap to copy (copies share it). Every
+// method is safe to call from any thread; concurrent calls share the workers and the workspace.
 class Engine {
  public:
   // Loads a directory with gliner_config.json, or a hub id such as "urchade/gliner_small-v2.1" from
-  // the local Hugging Face cache; empty: the model that ships with Waterline. Weights are packed for
-  // the machine's instruction set; workspace and staging are taken from what the budget leaves.
+  // the local Hugging Face cache; empty: the model that ships with Waterline. Weights are packed
+  // for the machine's instruction set; workspace and staging are taken from what the budget leaves.
   // Errors: kNotFound    a file is missing; names it, and the command that would fetch it.
-  //         kBadModel    a config or file that is broken, tensors that are missing, misshapen or not
+  //         kBadModel    a config or file that is broken, tensors that are missing, misshapen or
+  //         not
   //                      finite; lists all of them.
-  //         kUnsupported an architecture, backbone or option that this build does not run; names the
+  //         kUnsupported an architecture, backbone or option that this build does not run; names
+  //         the
   //                      key, its value and what is possible.
   //         kOverBudget  the budget is too small; gives the smallest that would do.
   //         kInvalidArgument  options out of range.

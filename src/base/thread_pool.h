@@ -22,8 +22,8 @@ class ThreadPool {
   // Waits for running loops, then for the workers to end.
   ~ThreadPool();
 
-  // Calls item(0) ... item(count - 1) on the workers, each once, in any order, at most threads() at a
-  // time; returns when all have returned. `item` must not throw, and must not call For.
+  // Calls item(0) ... item(count - 1) on the workers, each once, in any order, at most threads() at
+  // a time; returns when all have returned. `item` must not throw, and must not call For.
   void For(int64_t count, const std::function<void(int64_t)>& item);
 
   int threads() const { return static_cast<int>(workers_.size()); }

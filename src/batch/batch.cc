@@ -73,9 +73,8 @@ Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTempla
                      text.ids.begin() + word_token(s->word_end));
     const size_t first_word = batch.words.size();
     for (int32_t word = s->word_begin; word < s->word_end; ++word) {
-      batch.words.push_back(
-          {static_cast<int32_t>(text_row + word_token(word) - first_id),
-           static_cast<int32_t>(text_row + word_token(word + 1) - first_id)});
+      batch.words.push_back({static_cast<int32_t>(text_row + word_token(word) - first_id),
+                             static_cast<int32_t>(text_row + word_token(word + 1) - first_id)});
     }
     if (s->reference_alignment) ShiftWords(s->prompt->silent_labels, first_word, batch.words);
     batch.ids.insert(batch.ids.end(), around.suffix.begin(), around.suffix.end());

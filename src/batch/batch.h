@@ -33,12 +33,12 @@ struct Sequence {
 
 // Counts decide how much memory a pass needs: two batches with equal begins have equal plans.
 struct Batch {
-  std::pmr::vector<int32_t> ids;          // [T]
-  std::pmr::vector<int32_t> positions;    // [T] index in the own sequence.
-  std::pmr::vector<int32_t> begins;       // [B + 1] over tokens.
-  std::pmr::vector<RowRange> words;       // [W] tokens of each word, rows of the hidden states.
-  std::pmr::vector<int32_t> word_begins;  // [B + 1] over words.
-  std::pmr::vector<RowRange> labels;      // [C] token that stands for each label.
+  std::pmr::vector<int32_t> ids;           // [T]
+  std::pmr::vector<int32_t> positions;     // [T] index in the own sequence.
+  std::pmr::vector<int32_t> begins;        // [B + 1] over tokens.
+  std::pmr::vector<RowRange> words;        // [W] tokens of each word, rows of the hidden states.
+  std::pmr::vector<int32_t> word_begins;   // [B + 1] over words.
+  std::pmr::vector<RowRange> labels;       // [C] token that stands for each label.
   std::pmr::vector<int32_t> label_begins;  // [B + 1] over labels.
   std::pmr::vector<int64_t> score_begins;  // [B + 1] over scores: words * widths * labels of each.
 

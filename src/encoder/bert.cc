@@ -1,7 +1,8 @@
 // BERT encoder.
 //
 // Paper   Devlin et al. 2018, "BERT", arXiv:1810.04805; Vaswani et al. 2017, section 3.
-// Oracle  transformers BertModel (no token types are passed: type 0 everywhere; the pooler is unused).
+// Oracle  transformers BertModel (no token types are passed: type 0 everywhere; the pooler is
+// unused).
 //
 //   x = LayerNorm(words[id] + places[position] + types[0])
 //   z = softmax(Q Kᵀ / sqrt(d)) V             per head, d = D / H
@@ -45,9 +46,9 @@ Mat Bert::Forward(Ops& ops, const Batch& batch) const {
 Result<std::unique_ptr<Encoder>> Bert::Make(const BackboneConfig& config, Binder weights) {
   const std::optional<Act> act = ParseAct(config.activation);
   if (!act) {
-    return Error{Code::kUnsupported,
-                 fmt::format("hidden_act \"{}\" of the BERT backbone is not supported",
-                             config.activation)};
+    return Error{
+        Code::kUnsupported,
+        fmt::format("hidden_act \"{}\" of the BERT backbone is not supported", config.activation)};
   }
   if (config.position_embedding_type != "absolute") {
     return Error{Code::kUnsupported,

@@ -1,21 +1,19 @@
 // DeBERTa v2 / v3 encoder.
 //
-// Paper   He et al. 2020, "DeBERTa", arXiv:2006.03654, section 3.1; He et al. 2021, arXiv:2111.09543.
-// Oracle  transformers DebertaV2Model.
+// Paper   He et al. 2020, "DeBERTa", arXiv:2006.03654, section 3.1; He et al. 2021,
+// arXiv:2111.09543. Oracle  transformers DebertaV2Model.
 //
 //   x = LayerNorm(words[id] (+ places[position]) (+ types[0]))           v3 has words alone
-//   A[i,j] = (Q[i]·K[j] + Q[i]·Kr[δ(i,j)] + K[j]·Qr[δ(i,j)]) / sqrt(n d)    n = 1 + terms, d = D / H
-//   z = softmax(A) V
-//   x <- LayerNorm(x + z Wo + bo)
-//   x <- LayerNorm(x + act(x W1 + b1) W2 + b2)
+//   A[i,j] = (Q[i]·K[j] + Q[i]·Kr[δ(i,j)] + K[j]·Qr[δ(i,j)]) / sqrt(n d)    n = 1 + terms, d = D /
+//   H z = softmax(A) V x <- LayerNorm(x + z Wo + bo) x <- LayerNorm(x + act(x W1 + b1) W2 + b2)
 //   layer 0 with a convolution: x <- LayerNorm(x + act(conv(embeddings)))
 //
 // Notation  T tokens, D hidden size, H heads; P [2 span, D] relative embeddings (normalised when
 //           norm_rel_ebd says so); Kr = P Wk + bk, Qr = P Wq + bq with the weights of the content
 //           (share_att_key) or pos_key_proj / pos_query_proj; δ(i,j) = clamp(bucket(i - j) + span).
 //
-// The paper indexes Qr by δ(j,i). The released code, and so the released weights, use δ(i,j) for both
-// terms; we follow the code. P, Kr and Qr depend on weights alone and are computed at load.
+// The paper indexes Qr by δ(j,i). The released code, and so the released weights, use δ(i,j) for
+// both terms; we follow the code. P, Kr and Qr depend on weights alone and are computed at load.
 // encoder.LayerNorm normalises P only: there is no final norm.
 // SPDX-License-Identifier: Apache-2.0
 #include "encoder/deberta_v2.h"
@@ -45,15 +43,13 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch) const {
   ops.LayerNorm(x, embedding_norm_);
   Mat convolved;
   if (convolution_) {
-    convolved = ops.Conv1d(x, convolution_->weight, convolution_->kernel, batch.begins,
-                           convolution_->act);
+    convolved =
+        ops.Conv1d(x, convolution_->weight, convolution_->kernel, batch.begins, convolution_->act);
   }
 
   for (const Layer& l : layers_) {
-    const RelativeTerms relative{.keys = l.position_keys,
-                                 .queries = l.position_queries,
-                                 .bucket = bucket_,
-                                 .reach = reach_};
+    const RelativeTerms relative{
+        .keys = l.position_keys, .queries = l.position_queries, .bucket = bucket_, .reach = reach_};
     Mat qkv = ops.Linear(x, l.qkv, Act::kNone, "queries, keys, values");
     Mat z = ops.Attention(qkv, batch.begins, heads_, scale_, relative_ ? &relative : nullptr);
     qkv.Release();
@@ -117,8 +113,8 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
   }
 
   model->relative_ = config.relative_attention && (config.c2p || config.p2c);
-  const int64_t max_position = config.max_relative_positions >= 1 ? config.max_relative_positions
-                                                                  : config.max_positions;
+  const int64_t max_position =
+      config.max_relative_positions >= 1 ? config.max_relative_positions : config.max_positions;
   const int64_t span = config.position_buckets > 0 ? config.position_buckets : max_position;
   Table positions;
   Norm positions_norm;
@@ -139,18 +135,18 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
 
   for (int64_t i = 0; i < config.layers; ++i) {
     Binder l = encoder.In(fmt::format("layer.{}", i));
-    Layer layer{
-        .qkv = l.LinearStack({"attention.self.query_proj", "attention.self.key_proj",
-                              "attention.self.value_proj"},
-                             D, D),
-        .o = l.Linear("attention.output.dense", D, D),
-        .up = l.Linear("intermediate.dense", F, D),
-        .down = l.Linear("output.dense", D, F),
-        .attention_norm = l.LayerNorm("attention.output.LayerNorm", D, config.norm_eps),
-        .output_norm = l.LayerNorm("output.LayerNorm", D, config.norm_eps),
-        .position_keys = {},
-        .position_queries = {}};
-    const char* key = config.share_att_key ? "attention.self.key_proj" : "attention.self.pos_key_proj";
+    Layer layer{.qkv = l.LinearStack({"attention.self.query_proj", "attention.self.key_proj",
+                                      "attention.self.value_proj"},
+                                     D, D),
+                .o = l.Linear("attention.output.dense", D, D),
+                .up = l.Linear("intermediate.dense", F, D),
+                .down = l.Linear("output.dense", D, F),
+                .attention_norm = l.LayerNorm("attention.output.LayerNorm", D, config.norm_eps),
+                .output_norm = l.LayerNorm("output.LayerNorm", D, config.norm_eps),
+                .position_keys = {},
+                .position_queries = {}};
+    const char* key =
+        config.share_att_key ? "attention.self.key_proj" : "attention.self.pos_key_proj";
     const char* query =
         config.share_att_key ? "attention.self.query_proj" : "attention.self.pos_query_proj";
     if (model->relative_ && config.c2p) {

@@ -26,7 +26,8 @@ Result<std::unique_ptr<Encoder>> MakeEncoder(const BackboneConfig& config, Binde
 std::optional<Act> ParseAct(const std::string& name) {
   if (name == "gelu") return Act::kGelu;
   if (name == "relu") return Act::kRelu;
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Act::kGeluTanh;
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast")
+    return Act::kGeluTanh;
   if (name == "tanh") return Act::kTanh;
   if (name == "silu" || name == "swish") return Act::kSilu;
   return std::nullopt;

@@ -59,8 +59,7 @@ struct Engine::Impl {
 
   Result<LabelSet> Labels(std::span<const Label> labels) {
     return MakeLabelSet(labels, PromptFormatOf(checkpoint.config), *checkpoint.tokenizer,
-                        TemplateOf(*checkpoint.tokenizer), limits,
-                        &staging_memory);
+                        TemplateOf(*checkpoint.tokenizer), limits, &staging_memory);
   }
 
   void RunWindow(std::span<Request> requests, const ExtractOptions& extract);
@@ -75,10 +74,11 @@ Error TooSmall(const std::string& model, const EngineOptions& options) {
   const Result<ModelReport> report = Inspect(model, options);
   if (!report.ok()) return report.error();
   return {Code::kOverBudget,
-          fmt::format("a memory budget of {} bytes is too small for {}; the smallest that would do is {} "
-                      "bytes (weights {}, tokenizer {}, the rest for texts in flight)",
-                      report->memory_budget, report->directory, report->smallest_budget,
-                      report->weight_bytes, report->tokenizer_bytes)};
+          fmt::format(
+              "a memory budget of {} bytes is too small for {}; the smallest that would do is {} "
+              "bytes (weights {}, tokenizer {}, the rest for texts in flight)",
+              report->memory_budget, report->directory, report->smallest_budget,
+              report->weight_bytes, report->tokenizer_bytes)};
 }
 
 }  // namespace
@@ -137,18 +137,19 @@ void Engine::Impl::RunWindow(std::span<Request> requests, const ExtractOptions& 
       std::min<int64_t>(static_cast<int64_t>(requests.size()), 4 * int64_t{settings.threads});
   const auto prepare = [&](int64_t chunk) {
     const size_t begin = requests.size() * static_cast<size_t>(chunk) / static_cast<size_t>(chunks);
-    const size_t end = requests.size() * static_cast<size_t>(chunk + 1) / static_cast<size_t>(chunks);
+    const size_t end =
+        requests.size() * static_cast<size_t>(chunk + 1) / static_cast<size_t>(chunks);
     for (Request& request : requests.subspan(begin, end - begin)) {
       if (request.error) continue;
       try {
         PrepareText(request, extract, *checkpoint.tokenizer, around, limits, memory);
       } catch (const OverBudget& over) {
         ++counters.refusals;
-        request.error =
-            Error{Code::kOverBudget,
-                  fmt::format("this text of {} bytes needs {} bytes more to be split into words and "
-                              "tokens, the memory budget leaves {}",
-                              request.document->text.size(), over.wanted(), over.available())};
+        request.error = Error{
+            Code::kOverBudget,
+            fmt::format("this text of {} bytes needs {} bytes more to be split into words and "
+                        "tokens, the memory budget leaves {}",
+                        request.document->text.size(), over.wanted(), over.available())};
       } catch (const std::bad_alloc&) {
         request.error = Error{Code::kIo, "the system refused memory for the words of this text"};
       }
@@ -201,7 +202,8 @@ void Engine::Impl::RunSequences(std::span<Request> requests) {
     ordered_results.push_back(results[i]);
     ordered_tokens.push_back(tokens[i]);
   }
-  const std::vector<size_t> begins = BatchBegins(ordered_tokens, settings.batch_tokens, settings.threads);
+  const std::vector<size_t> begins =
+      BatchBegins(ordered_tokens, settings.batch_tokens, settings.threads);
   const auto run = [&](int64_t batch) {
     const size_t begin = begins[static_cast<size_t>(batch)];
     const size_t count = begins[static_cast<size_t>(batch) + 1] - begin;
@@ -245,9 +247,9 @@ Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> docume
       size_t end = begin;
       size_t bytes = 0;
       while (end < documents.size() &&
-             (end == begin || bytes + documents[end].text.size() * kStagingPerTextByte +
-                                      sizeof(Request) * 2 <=
-                                  impl.staging_bytes)) {
+             (end == begin ||
+              bytes + documents[end].text.size() * kStagingPerTextByte + sizeof(Request) * 2 <=
+                  impl.staging_bytes)) {
         bytes += documents[end].text.size() * kStagingPerTextByte + sizeof(Request) * 2;
         ++end;
       }
@@ -263,8 +265,7 @@ Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> docume
                          .rule = {.nested = options.nested, .multi_label = options.multi_label},
                          .class_scores = options.class_scores,
                          .vectors = options.vectors};
-        const Result<LabelSet>& set =
-            document.labels == nullptr ? shared : own.at(document.labels);
+        const Result<LabelSet>& set = document.labels == nullptr ? shared : own.at(document.labels);
         if (set.ok()) {
           request.labels = &*set;
         } else {
@@ -281,8 +282,8 @@ Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> docume
     return extractions;
   } catch (const OverBudget& over) {
     return Error{Code::kOverBudget,
-                 fmt::format("the call needs {} bytes where the memory budget leaves {}", over.wanted(),
-                             over.available())};
+                 fmt::format("the call needs {} bytes where the memory budget leaves {}",
+                             over.wanted(), over.available())};
   } catch (const std::bad_alloc&) {
     return Error{Code::kIo, "the system refused memory for the call"};
   }
@@ -322,7 +323,8 @@ Result<BatchPlan> Engine::Plan(std::span<const std::string_view> texts,
       Request& request = requests.emplace_back(memory);
       request.document = &documents[i];
       request.labels = &*set;
-      PrepareText(request, {.truncate = true}, *impl.checkpoint.tokenizer, around, impl.limits, memory);
+      PrepareText(request, {.truncate = true}, *impl.checkpoint.tokenizer, around, impl.limits,
+                  memory);
       if (request.error) {
         return Error{request.error->code, fmt::format("text {}: {}", i, request.error->message)};
       }
@@ -349,9 +351,10 @@ Result<BatchPlan> Engine::Plan(std::span<const std::string_view> texts,
     }
     return result;
   } catch (const std::bad_alloc&) {
-    return Error{Code::kOverBudget,
-                 fmt::format("planning these texts needs more memory than the budget of {} bytes leaves",
-                             impl.budget.limit())};
+    return Error{
+        Code::kOverBudget,
+        fmt::format("planning these texts needs more memory than the budget of {} bytes leaves",
+                    impl.budget.limit())};
   }
 }
 

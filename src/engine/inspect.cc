@@ -35,7 +35,8 @@ std::string DescribeBackbone(const BackboneConfig& b) {
 
 std::string DescribeHead(const GlinerConfig& c) {
   return fmt::format("{}, spans of up to {} words, hidden {}, {} BiLSTM layer{}", c.span_mode,
-                     c.max_width, c.hidden_size, c.num_rnn_layers, c.num_rnn_layers == 1 ? "" : "s");
+                     c.max_width, c.hidden_size, c.num_rnn_layers,
+                     c.num_rnn_layers == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -92,18 +93,17 @@ Result<ModelReport> Inspect(const std::string& model, const EngineOptions& optio
     return PassBytes(*network, kernels, shape, &memory) <= report.workspace_bytes;
   };
   const int64_t most_tokens = measure->longest_sequence - 3 * kLabels - 3;
-  report.longest_text_words = LargestThat(
-      std::min(report.max_words, most_tokens * 3 / 4), [&](int64_t words) {
+  report.longest_text_words =
+      LargestThat(std::min(report.max_words, most_tokens * 3 / 4), [&](int64_t words) {
         return fits({.texts = 1, .words = words, .tokens = words * 4 / 3, .labels = kLabels});
       });
   constexpr int64_t kTextTokens = 128, kMostTexts = 4096;
-  report.largest_batch_tokens =
-      kTextTokens * LargestThat(kMostTexts, [&](int64_t texts) {
-        return fits({.texts = texts,
-                     .words = 72,
-                     .tokens = kTextTokens - 3 * kLabels - 3,
-                     .labels = kLabels});
-      });
+  report.largest_batch_tokens = kTextTokens * LargestThat(kMostTexts, [&](int64_t texts) {
+                                  return fits({.texts = texts,
+                                               .words = 72,
+                                               .tokens = kTextTokens - 3 * kLabels - 3,
+                                               .labels = kLabels});
+                                });
   return report;
 }
 

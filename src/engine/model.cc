@@ -31,10 +31,11 @@ Result<BackboneConfig> FindBackbone(const GlinerConfig& config, const Checkpoint
     } else {
       return Error{
           Code::kNotFound,
-          fmt::format("{} has no encoder_config, and the config.json of its backbone {} is not in the "
-                      "local Hugging Face cache; fetch it with: huggingface-cli download {} config.json",
-                      (files.directory / "gliner_config.json").string(), config.model_name,
-                      config.model_name)};
+          fmt::format(
+              "{} has no encoder_config, and the config.json of its backbone {} is not in the "
+              "local Hugging Face cache; fetch it with: huggingface-cli download {} config.json",
+              (files.directory / "gliner_config.json").string(), config.model_name,
+              config.model_name)};
     }
     if (config.vocab_size != -1) backbone.vocab_size = config.vocab_size;
   }
@@ -57,7 +58,8 @@ void AddMarkers(Checkpoint& checkpoint) {
 
 Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
                                   std::pmr::memory_resource* tokenizer_memory) {
-  Result<std::filesystem::path> directory = model.empty() ? LocateDefaultModel() : LocateModel(model);
+  Result<std::filesystem::path> directory =
+      model.empty() ? LocateDefaultModel() : LocateModel(model);
   if (!directory.ok()) return directory.error();
   Result<GlinerConfig> config = ReadGlinerConfig(*directory);
   if (!config.ok()) return config.error();
@@ -85,11 +87,12 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
   const GlinerConfig& complete = checkpoint.config;
   const std::optional<int32_t> marker = checkpoint.tokenizer->TokenId(complete.ent_token);
   if (!marker || *marker != complete.class_token_index) {
-    return Error{Code::kBadModel,
-                 fmt::format("{}: class_token_index is {}, but the tokenizer in {} gives {} {}",
-                             (*directory / "gliner_config.json").string(), complete.class_token_index,
-                             files->tokenizer.string(), complete.ent_token,
-                             marker ? fmt::format("the id {}", *marker) : "no id")};
+    return Error{
+        Code::kBadModel,
+        fmt::format("{}: class_token_index is {}, but the tokenizer in {} gives {} {}",
+                    (*directory / "gliner_config.json").string(), complete.class_token_index,
+                    files->tokenizer.string(), complete.ent_token,
+                    marker ? fmt::format("the id {}", *marker) : "no id")};
   }
 
   Result<TensorFile> tensors = TensorFile::Open(files->weights);
@@ -135,7 +138,8 @@ PromptFormat PromptFormatOf(const GlinerConfig& config) {
 }
 
 int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder) {
-  return std::min(encoder.longest(), checkpoint.tokenizer->max_length().value_or(encoder.longest()));
+  return std::min(encoder.longest(),
+                  checkpoint.tokenizer->max_length().value_or(encoder.longest()));
 }
 
 Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,

@@ -60,16 +60,16 @@ Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels
 SequenceTemplate TemplateOf(const Tokenizer& tokenizer);
 PromptFormat PromptFormatOf(const GlinerConfig& config);
 
-// Most tokens that a sequence may have: the encoder's positions, or the tokenizer's model_max_length
-// where that is less.
+// Most tokens that a sequence may have: the encoder's positions, or the tokenizer's
+// model_max_length where that is less.
 int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder);
 
 // The plan of a pass over `batch`.
 Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
               std::pmr::memory_resource* memory);
 
-// A batch of `texts` texts of `words` words with `tokens` sub-words and `labels` labels of two tokens:
-// for questions about memory that have no text yet.
+// A batch of `texts` texts of `words` words with `tokens` sub-words and `labels` labels of two
+// tokens: for questions about memory that have no text yet.
 struct BatchShape {
   int64_t texts = 1;
   int64_t words = 0;

@@ -21,9 +21,10 @@ void ReadOut(const Network& network, const Batch& batch, const Scores& scores, s
                             .labels = static_cast<int32_t>(sequence.prompt->labels())};
   const float* end = logits.data + batch.score_begins[index + 1];
   if (std::any_of(view.logits, end, [](float v) { return std::isnan(v); })) {
-    result.error = Error{Code::kBadModel,
-                         "the scores of this text are not numbers (NaN): the checkpoint holds weights "
-                         "that are not finite"};
+    result.error =
+        Error{Code::kBadModel,
+              "the scores of this text are not numbers (NaN): the checkpoint holds weights "
+              "that are not finite"};
     return;
   }
 
@@ -39,8 +40,7 @@ void ReadOut(const Network& network, const Batch& batch, const Scores& scores, s
   FindCandidates(view, query.threshold, query.allowed != nullptr ? &allowed : nullptr, spans);
   const int32_t own_begin = sequence.own_begin - sequence.word_begin;
   const int32_t own_end = sequence.own_end - sequence.word_begin;
-  std::erase_if(spans,
-                [&](const Span& s) { return s.start < own_begin || s.start >= own_end; });
+  std::erase_if(spans, [&](const Span& s) { return s.start < own_begin || s.start >= own_end; });
   ResolveOverlaps(query.rule, spans);
 
   result.found.reserve(spans.size());
@@ -93,10 +93,11 @@ void RunPass(const PassSetup& setup, std::span<const Sequence* const> sequences,
       ++setup.counters->refusals;
       Refuse(results,
              {Code::kOverBudget,
-              fmt::format("this text needs {} bytes of workspace for {} words and {} labels ({} tokens), "
-                          "the memory budget leaves {}",
-                          plan.bytes, sequences[0]->words(), sequences[0]->prompt->labels(),
-                          batch.tokens(), setup.workspace->bytes())});
+              fmt::format(
+                  "this text needs {} bytes of workspace for {} words and {} labels ({} tokens), "
+                  "the memory budget leaves {}",
+                  plan.bytes, sequences[0]->words(), sequences[0]->prompt->labels(), batch.tokens(),
+                  setup.workspace->bytes())});
       return;
     }
     ++setup.counters->batches;
@@ -108,15 +109,17 @@ void RunPass(const PassSetup& setup, std::span<const Sequence* const> sequences,
     Ops ops(*setup.kernels, arena);
     const Scores scores = setup.network->Forward(ops, batch);
     for (size_t i = 0; i < sequences.size(); ++i) {
-      ReadOut(*setup.network, batch, scores, i, *sequences[i], *queries[i], setup.staging, *results[i]);
+      ReadOut(*setup.network, batch, scores, i, *sequences[i], *queries[i], setup.staging,
+              *results[i]);
     }
   } catch (const OverBudget& over) {
     ++setup.counters->refusals;
-    Refuse(results, {Code::kOverBudget,
-                     fmt::format("the texts in flight need {} bytes more than the memory budget leaves "
-                                 "({} bytes); a higher threshold or a larger budget would do",
-                                 over.wanted() - std::min(over.wanted(), over.available()),
-                                 over.available())});
+    Refuse(
+        results,
+        {Code::kOverBudget,
+         fmt::format("the texts in flight need {} bytes more than the memory budget leaves "
+                     "({} bytes); a higher threshold or a larger budget would do",
+                     over.wanted() - std::min(over.wanted(), over.available()), over.available())});
   } catch (const std::bad_alloc&) {
     ++setup.counters->refusals;
     Refuse(results, {Code::kOverBudget, "the system refused memory for this text"});

@@ -61,8 +61,8 @@ struct PassSetup {
 };
 
 // Runs `sequences` as one pass, or as several when its plan is larger than a worker's share of the
-// workspace; a sequence that alone is larger than the share takes more of it, and one that is larger
-// than all of it is refused with an error of its own. results[i] and queries[i] belong to
+// workspace; a sequence that alone is larger than the share takes more of it, and one that is
+// larger than all of it is refused with an error of its own. results[i] and queries[i] belong to
 // sequences[i]. Safe from any thread.
 void RunPass(const PassSetup& setup, std::span<const Sequence* const> sequences,
              std::span<const Query* const> queries, std::span<SequenceResult* const> results);

@@ -88,11 +88,12 @@ Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat&
   if (!prompt.ok()) return prompt.error();
   set.prompt = std::move(*prompt);
   if (TextTokens(set.prompt, around, limits) < 1) {
-    return Error{Code::kInvalidArgument,
-                 fmt::format("the {} labels take {} tokens, the model reads {} at once and {} of them "
-                             "belong to its template: no room is left for text; use fewer or shorter "
-                             "labels",
-                             prompts.size(), set.prompt.ids.size(), limits.max_tokens, around.size())};
+    return Error{
+        Code::kInvalidArgument,
+        fmt::format("the {} labels take {} tokens, the model reads {} at once and {} of them "
+                    "belong to its template: no room is left for text; use fewer or shorter "
+                    "labels",
+                    prompts.size(), set.prompt.ids.size(), limits.max_tokens, around.size())};
   }
   return set;
 }
@@ -175,15 +176,14 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   }
   if (request.results.size() > 1) {
     const auto key = [](const Span& s) { return std::tuple(s.start, s.end, s.label); };
-    std::sort(sources.begin(), sources.end(), [&](const Found* a, const Found* b) {
-      return key(a->span) < key(b->span);
-    });
+    std::sort(sources.begin(), sources.end(),
+              [&](const Found* a, const Found* b) { return key(a->span) < key(b->span); });
     ResolveOverlaps(request.query.rule, spans);
     std::pmr::vector<Found*> kept(memory);
     for (const Span& span : spans) {
-      kept.push_back(*std::lower_bound(
-          sources.begin(), sources.end(), span,
-          [&](const Found* a, const Span& b) { return key(a->span) < key(b); }));
+      kept.push_back(
+          *std::lower_bound(sources.begin(), sources.end(), span,
+                            [&](const Found* a, const Span& b) { return key(a->span) < key(b); }));
     }
     sources = std::move(kept);
   }

@@ -42,10 +42,11 @@ Result<Settings> Resolve(const EngineOptions& options) {
   settings.budget = options.memory_budget > 0 ? options.memory_budget : AvailableMemory() / 2;
   settings.kernels = CpuKernels(options.isa.empty() ? nullptr : options.isa.c_str());
   if (settings.kernels == nullptr) {
-    return Error{Code::kInvalidArgument,
-                 fmt::format("the instruction set {} is not known or this machine lacks it; known are {}",
-                             options.isa.empty() ? "of WATERLINE_ISA" : options.isa,
-                             fmt::join(CpuIsaNames(), ", "))};
+    return Error{
+        Code::kInvalidArgument,
+        fmt::format("the instruction set {} is not known or this machine lacks it; known are {}",
+                    options.isa.empty() ? "of WATERLINE_ISA" : options.isa,
+                    fmt::join(CpuIsaNames(), ", "))};
   }
   return settings;
 }
@@ -71,8 +72,8 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& k
 Room DivideRoom(size_t available, int threads) {
   Room room;
   room.staging = std::min(std::clamp(available / 4, kLeastStaging, kMostStaging), available);
-  room.workspace = std::min(available - room.staging,
-                            static_cast<size_t>(threads) * kMostWorkspacePerThread);
+  room.workspace =
+      std::min(available - room.staging, static_cast<size_t>(threads) * kMostWorkspacePerThread);
   return room;
 }
 

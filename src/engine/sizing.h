@@ -49,9 +49,9 @@ Room DivideRoom(size_t available, int threads);
 // The least that DivideRoom needs to give a workspace of `least_workspace`.
 size_t LeastRoom(size_t least_workspace);
 
-// First sequence of each pass, and the number of sequences, for sequences of `tokens` tokens, longest
-// first. Passes hold at most `batch_tokens` tokens (one sequence may hold more) and their number suits
-// `threads` workers.
+// First sequence of each pass, and the number of sequences, for sequences of `tokens` tokens,
+// longest first. Passes hold at most `batch_tokens` tokens (one sequence may hold more) and their
+// number suits `threads` workers.
 std::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens, int threads);
 
 }  // namespace waterline

@@ -69,9 +69,9 @@ Plan Arena::MakePlan() && {
     }
     slot->offset = offset;
     plan_.bytes = std::max(plan_.bytes, offset + slot->bytes);
-    const auto at = std::upper_bound(
-        placed.begin(), placed.end(), slot,
-        [](const Slot* a, const Slot* b) { return a->offset < b->offset; });
+    const auto at =
+        std::upper_bound(placed.begin(), placed.end(), slot,
+                         [](const Slot* a, const Slot* b) { return a->offset < b->offset; });
     placed.insert(at, slot);
   }
   return std::move(plan_);

@@ -1,9 +1,9 @@
 // One block of memory, planned before it is used.
 //
 // A forward pass runs twice through the same code: first dry, against an Arena that only records
-// which buffers are alive together, then for real, against an Arena that replays the offsets planned
-// from that record. The plan therefore cannot disagree with the code, and the peak is known before
-// any byte is touched. A buffer that was not planned cannot be obtained.
+// which buffers are alive together, then for real, against an Arena that replays the offsets
+// planned from that record. The plan therefore cannot disagree with the code, and the peak is known
+// before any byte is touched. A buffer that was not planned cannot be obtained.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,11 +16,11 @@ namespace waterline {
 
 // One buffer of a plan. Time is counted in takes and gives.
 struct Slot {
-  size_t bytes = 0;         // Rounded up to Arena::kAlign.
-  size_t offset = 0;        // From the start of the block.
-  int birth = 0;            // Tick of Take.
-  int death = 0;            // Tick of Give.
-  const char* name = "";    // What the buffer holds; a string literal.
+  size_t bytes = 0;       // Rounded up to Arena::kAlign.
+  size_t offset = 0;      // From the start of the block.
+  int birth = 0;          // Tick of Take.
+  int death = 0;          // Tick of Give.
+  const char* name = "";  // What the buffer holds; a string literal.
 };
 
 struct Plan {

@@ -93,7 +93,7 @@ bool Reservation::Resize(size_t bytes) {
 void* BudgetResource::do_allocate(size_t bytes, size_t alignment) {
   if (!budget_.Take(bytes, use_)) throw OverBudget(bytes, budget_.available());
   try {
-    return ::operator new(bytes, std::align_val_t{alignment});
+    return ::operator new (bytes, std::align_val_t{alignment});
   } catch (const std::bad_alloc&) {
     budget_.Give(bytes, use_);
     throw;
@@ -101,7 +101,7 @@ void* BudgetResource::do_allocate(size_t bytes, size_t alignment) {
 }
 
 void BudgetResource::do_deallocate(void* block, size_t bytes, size_t alignment) {
-  ::operator delete(block, std::align_val_t{alignment});
+  ::operator delete (block, std::align_val_t{alignment});
   budget_.Give(bytes, use_);
 }
 

@@ -28,9 +28,9 @@ size_t AvailableMemory() {
     meminfo.ignore(256, '\n');
   }
   // cgroup v2 as a container sees it, then v1.
-  const char* const groups[][2] = {
-      {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
+  const char* const groups[][2] = {{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
+                                   {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                                    "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
   for (const auto& [limit_file, used_file] : groups) {
     const std::optional<size_t> limit = ReadNumber(limit_file);
     const std::optional<size_t> used = ReadNumber(used_file);

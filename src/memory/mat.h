@@ -11,8 +11,8 @@
 
 namespace waterline {
 
-// A view of rows x cols floats; consecutive rows are `stride` floats apart. data is nullptr when the
-// pass is dry. Never owns; never outlives the call it is passed to.
+// A view of rows x cols floats; consecutive rows are `stride` floats apart. data is nullptr when
+// the pass is dry. Never owns; never outlives the call it is passed to.
 struct MatView {
   float* data = nullptr;
   int64_t rows = 0;

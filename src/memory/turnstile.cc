@@ -10,8 +10,7 @@ Turnstile::Pass::Pass(Turnstile& turnstile, size_t bytes)
   std::unique_lock lock(turnstile_.mutex_);
   const uint64_t ticket = turnstile_.next_ticket_++;
   turnstile_.left_.wait(lock, [&] {
-    return ticket == turnstile_.serving_ &&
-           bytes_ <= turnstile_.capacity_ - turnstile_.inside_;
+    return ticket == turnstile_.serving_ && bytes_ <= turnstile_.capacity_ - turnstile_.inside_;
   });
   ++turnstile_.serving_;
   turnstile_.inside_ += bytes_;

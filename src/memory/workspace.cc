@@ -20,17 +20,17 @@ Result<Block> Block::Make(size_t bytes, Budget& budget, Use use) {
   block.reservation_ = Reservation(budget, use);
   if (!block.reservation_.Resize(bytes)) {
     return Error{Code::kOverBudget,
-                 fmt::format("{} bytes of {} do not fit: {} of {} bytes of the budget are left", bytes,
-                             UseName(use), budget.available(), budget.limit())};
+                 fmt::format("{} bytes of {} do not fit: {} of {} bytes of the budget are left",
+                             bytes, UseName(use), budget.available(), budget.limit())};
   }
-  void* data =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) {
     return Error{Code::kIo, fmt::format("the system refused {} bytes of memory for {}: {}", bytes,
                                         UseName(use), std::strerror(errno))};
   }
-  // Weights are written once and read throughout: large pages save most of the faults of loading and
-  // of the address translation afterwards. Only a hint, so its result does not matter.
+  // Weights are written once and read throughout: large pages save most of the faults of loading
+  // and of the address translation afterwards. Only a hint, so its result does not matter.
   if (use == Use::kWeights) ::madvise(data, bytes, MADV_HUGEPAGE);
   block.data_ = static_cast<std::byte*>(data);
   block.size_ = bytes;
@@ -55,7 +55,8 @@ Block::~Block() {
 
 Workspace::Workspace(Block block, int slots)
     : block_(std::move(block)),
-      slot_bytes_(block_.bytes().size() / static_cast<size_t>(slots) / Arena::kAlign * Arena::kAlign),
+      slot_bytes_(block_.bytes().size() / static_cast<size_t>(slots) / Arena::kAlign *
+                  Arena::kAlign),
       busy_(static_cast<size_t>(slots), false) {}
 
 Workspace::Lease Workspace::Acquire(size_t bytes) {

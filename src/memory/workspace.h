@@ -33,8 +33,8 @@ class Block {
   Reservation reservation_;
 };
 
-// Divides a block into equal slots, one a worker; a pass takes as many neighbouring slots as it needs
-// and waits until they are free. Who asks first is served first. Thread-safe.
+// Divides a block into equal slots, one a worker; a pass takes as many neighbouring slots as it
+// needs and waits until they are free. Who asks first is served first. Thread-safe.
 class Workspace {
  public:
   Workspace(Block block, int slots);

@@ -45,8 +45,8 @@ const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<in
     return nullptr;
   }
   if (!IsFloat(tensor->type)) {
-    report_->problems.push_back(fmt::format("{} has type {}, expected f32, f16 or bf16", full,
-                                            DtypeName(tensor->type)));
+    report_->problems.push_back(
+        fmt::format("{} has type {}, expected f32, f16 or bf16", full, DtypeName(tensor->type)));
     return nullptr;
   }
   if (report_->used.insert(full).second) report_->parameters += tensor->elements();
@@ -66,7 +66,8 @@ float* Binder::TakeFloats(int64_t count) {
 }
 
 void Binder::CheckFinite(std::string_view name, const float* values, size_t count) {
-  const float* bad = std::find_if(values, values + count, [](float v) { return !std::isfinite(v); });
+  const float* bad =
+      std::find_if(values, values + count, [](float v) { return !std::isfinite(v); });
   if (bad != values + count) {
     report_->problems.push_back(
         fmt::format("{} holds {}, expected finite numbers", Full(name), *bad));
@@ -95,9 +96,8 @@ void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t
   for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, rows - begin);
     const size_t elements = static_cast<size_t>(count * in);
-    ToF32(tensor->type,
-          tensor->data + static_cast<size_t>(begin * in) * DtypeBytes(tensor->type), widened.data(),
-          elements);
+    ToF32(tensor->type, tensor->data + static_cast<size_t>(begin * in) * DtypeBytes(tensor->type),
+          widened.data(), elements);
     CheckFinite(name, widened.data(), elements);
     kernels_->Pack(widened.data(), row + begin, count, out, in, packed);
   }
@@ -149,8 +149,8 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
     std::pmr::vector<float> row(static_cast<size_t>(in), loading_);
     for (int64_t r = 0; r < out; ++r) {
       ToF32(tensor->type,
-            tensor->data + static_cast<size_t>(r * all + begin) * DtypeBytes(tensor->type), row.data(),
-            row.size());
+            tensor->data + static_cast<size_t>(r * all + begin) * DtypeBytes(tensor->type),
+            row.data(), row.size());
       CheckFinite(weight_name, row.data(), row.size());
       kernels_->Pack(row.data(), r, 1, out, in, packed);
     }
@@ -286,9 +286,8 @@ const float* Binder::Row(std::string_view name, int64_t rows, int64_t cols, int6
   float* values = TakeFloats(cols);
   const StoredTensor* tensor = Read(name, {rows, cols});
   if (tensor != nullptr && values != nullptr) {
-    ToF32(tensor->type,
-          tensor->data + static_cast<size_t>(row * cols) * DtypeBytes(tensor->type), values,
-          static_cast<size_t>(cols));
+    ToF32(tensor->type, tensor->data + static_cast<size_t>(row * cols) * DtypeBytes(tensor->type),
+          values, static_cast<size_t>(cols));
     CheckFinite(name, values, static_cast<size_t>(cols));
   }
   return values;
@@ -313,14 +312,14 @@ MatView Binder::Project(const Table& table, const Norm& norm, std::string_view n
                                      kAlign / sizeof(float);
   const MatView x{aligned, table.rows, table.cols, in_stride};
   for (int64_t r = 0; r < table.rows; ++r) {
-    ToF32(table.type,
-          table.data + static_cast<size_t>(r * table.cols) * DtypeBytes(table.type), x.row(r),
-          static_cast<size_t>(table.cols));
+    ToF32(table.type, table.data + static_cast<size_t>(r * table.cols) * DtypeBytes(table.type),
+          x.row(r), static_cast<size_t>(table.cols));
   }
   if (norm.width > 0) kernels_->AddLayerNorm(x, {}, norm, x);
 
   std::pmr::vector<std::byte> packed(kernels_->PackedBytes(out, table.cols) + kAlign, loading_);
-  std::byte* at = packed.data() + (kAlign - reinterpret_cast<uintptr_t>(packed.data()) % kAlign) % kAlign;
+  std::byte* at =
+      packed.data() + (kAlign - reinterpret_cast<uintptr_t>(packed.data()) % kAlign) % kAlign;
   PackRows(weight, weight_name, 0, out, table.cols, at);
   std::pmr::vector<float> bias_values(static_cast<size_t>(out), loading_);
   CopyVector(bias, bias_name, bias_values.data());

@@ -56,8 +56,8 @@ class Binder {
   // Columns [begin, begin + in) of `name`.weight [out, all]; with its bias or without.
   Weight LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin, int64_t in,
                        bool bias);
-  // The transposed map with the bias as one more row: W' [in + 1, out], W'[:in] = Wᵀ, W'[in] = b. So
-  // p W'ᵀ = [p W, p·b]: what is left of a linear map when its output is only multiplied with p.
+  // The transposed map with the bias as one more row: W' [in + 1, out], W'[:in] = Wᵀ, W'[in] = b.
+  // So p W'ᵀ = [p W, p·b]: what is left of a linear map when its output is only multiplied with p.
   Weight LinearFolded(std::string_view name, int64_t out, int64_t in);
   // Conv1d `name`.weight [out, in / groups, kernel] and bias, as a linear map over windows
   // [in * kernel] (column c * kernel + j).
@@ -72,8 +72,8 @@ class Binder {
   Table MappedVector(std::string_view name, int64_t width);
   // A row of a table, as f32.
   const float* Row(std::string_view name, int64_t rows, int64_t cols, int64_t row);
-  // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone is
-  // computed once, here. `norm` may have width 0 for none.
+  // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone
+  // is computed once, here. `norm` may have width 0 for none.
   MatView Project(const Table& table, const Norm& norm, std::string_view name, int64_t out);
 
  private:
@@ -82,8 +82,8 @@ class Binder {
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
-  void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out, int64_t in,
-                std::byte* packed);
+  void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
+                int64_t in, std::byte* packed);
   void CopyVector(const StoredTensor* tensor, std::string_view name, float* to);
   void CheckFinite(std::string_view name, const float* values, size_t count);
   void Done(const StoredTensor& tensor);

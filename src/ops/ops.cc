@@ -74,8 +74,9 @@ Mat Ops::Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
   const int64_t longest = Longest(begins);
   WATERLINE_CHECK(relative == nullptr || longest <= relative->reach + 1);
   Mat out(arena_, qkv.rows, width, "attention");
-  Mat scratch = MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, width / heads, relative),
-                            "attention scratch");
+  Mat scratch =
+      MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, width / heads, relative),
+                  "attention scratch");
   kernels_.Attention({.q = qkv.Cols(0, width),
                       .k = qkv.Cols(width, 2 * width),
                       .v = qkv.Cols(2 * width, 3 * width),
@@ -116,8 +117,8 @@ void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
 Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
   Mat out(arena_, x.rows, 2 * w.hidden, "LSTM");
-  Mat scratch = MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)),
-                            "LSTM scratch");
+  Mat scratch =
+      MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)), "LSTM scratch");
   kernels_.Lstm({.gates = gates,
                  .forward = w.forward,
                  .backward = w.backward,
@@ -132,8 +133,8 @@ void Ops::SpanScores(SpanScoreArgs args, std::span<float> scores) {
   WATERLINE_CHECK(args.start.cols == args.end.cols && args.start.rows == args.end.rows);
   WATERLINE_CHECK(args.labels.cols == args.start.cols || args.labels.cols == args.start.cols + 1);
   WATERLINE_CHECK(args.word_begins.size() == args.label_begins.size());
-  const size_t bytes = kernels_.SpanScoreScratchBytes(args.start.cols, args.widths,
-                                                      Longest(args.label_begins));
+  const size_t bytes =
+      kernels_.SpanScoreScratchBytes(args.start.cols, args.widths, Longest(args.label_begins));
   Mat scratch = MakeScratch(arena_, bytes, "span score scratch");
   args.scratch = Scratch(scratch);
   kernels_.SpanScores(args, scores);

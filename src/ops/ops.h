@@ -28,8 +28,8 @@ class Ops {
   // Attention over `qkv` [T, 3 D], queries, keys and values side by side.
   Mat Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
                 const RelativeTerms* relative);
-  // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as a
-  // dense weight [D, D kernel]), followed by `act`.
+  // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as
+  // a dense weight [D, D kernel]), followed by `act`.
   Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
   Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);
   // Rows of `x` whose range is empty become zero.

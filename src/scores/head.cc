@@ -13,8 +13,8 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encod
     return Error{Code::kUnsupported, fmt::format("{} not supported", what)};
   };
   if (config.architecture != Architecture::kUniSpan) {
-    return unsupported(fmt::format("the architecture \"{}\" is",
-                                   ArchitectureName(config.architecture)));
+    return unsupported(
+        fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));
   }
   if (config.span_mode != "markerV0" && config.span_mode != "marker") {
     return unsupported(fmt::format("span_mode \"{}\" (possible are \"markerV0\" and \"marker\") is",

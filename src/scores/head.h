@@ -13,7 +13,8 @@
 
 namespace waterline {
 
-// Spans whose vectors are wanted: words [starts[n], ends[n]] (inclusive, rows of the batch's words).
+// Spans whose vectors are wanted: words [starts[n], ends[n]] (inclusive, rows of the batch's
+// words).
 struct WantedSpans {
   std::pmr::vector<int32_t> starts;
   std::pmr::vector<int32_t> ends;
@@ -39,7 +40,8 @@ class Head {
   // Width of span and label vectors.
   virtual int64_t vector_width() const = 0;
   // The vector of the span of words [start, end] (rows of `scores.start` and `.end`): what its dot
-  // product with a label vector is the logit. Slow; for a few spans. `out` has vector_width() floats.
+  // product with a label vector is the logit. Slow; for a few spans. `out` has vector_width()
+  // floats.
   virtual void SpanVector(const Scores& scores, int64_t start, int64_t end, float* out) const = 0;
 };
 

@@ -1,7 +1,8 @@
 // Span heads "markerV0" and "marker": spans as a function of their first and last word.
 //
 // Paper   Zaratiana et al. 2023, "GLiNER", arXiv:2311.08526, section 2.
-// Oracle  gliner UniEncoderSpan: modeling/base.py, SpanMarkerV0 and SpanMarker of modeling/span_rep.py.
+// Oracle  gliner UniEncoderSpan: modeling/base.py, SpanMarkerV0 and SpanMarker of
+// modeling/span_rep.py.
 //
 //   X = BiLSTM(projection(words)),  P = prompt(projection(label markers))
 //   s = start(X), e = end(X)
@@ -81,7 +82,8 @@ void SpanMarker::SpanVector(const Scores& scores, int64_t start, int64_t end, fl
     double sum = 0;
     for (int64_t f = 0; f < second_.cols; ++f) {
       float weight = 0;
-      ToF32(second_.type, second_.data + static_cast<size_t>(d * second_.cols + f) * bytes, &weight, 1);
+      ToF32(second_.type, second_.data + static_cast<size_t>(d * second_.cols + f) * bytes, &weight,
+            1);
       sum += static_cast<double>(std::max(u[f] + v[f], 0.f)) * static_cast<double>(weight);
     }
     float bias = 0;

@@ -33,7 +33,7 @@ class SpanMarker final : public Head {
   std::optional<Weight> projection_;
   std::vector<Ops::LstmWeights> lstm_;
   Mlp start_, end_, prompt_;
-  Weight u_, v_;               // The two halves of out_project's first linear map.
+  Weight u_, v_;                // The two halves of out_project's first linear map.
   std::optional<Weight> fold_;  // markerV0: out_project's second linear map, folded.
   Table second_;                // The same, as stored, for span vectors.
   Table second_bias_;

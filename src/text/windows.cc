@@ -18,7 +18,8 @@ std::optional<std::pmr::vector<Window>> MakeWindows(std::span<const uint32_t> wo
   int32_t begin = 0;
   while (true) {
     int32_t end = begin;
-    while (end < words && end - begin < limits.words && tokens(begin, end + 1) <= limits.tokens) ++end;
+    while (end < words && end - begin < limits.words && tokens(begin, end + 1) <= limits.tokens)
+      ++end;
     if (end == begin && begin < words) {
       *too_long = begin;
       return std::nullopt;

@@ -10,7 +10,8 @@
 
 namespace waterline {
 
-// Words [begin, end) are encoded together; spans that start in [own_begin, own_end) are found there.
+// Words [begin, end) are encoded together; spans that start in [own_begin, own_end) are found
+// there.
 struct Window {
   int32_t begin = 0;
   int32_t end = 0;
@@ -26,9 +27,9 @@ struct WindowLimits {
 
 // Covers the words of a text with windows. Neighbours share `overlap` words (fewer only where the
 // limits leave no room), and the border between what two neighbours own lies in the middle of what
-// they share. So each span of up to overlap / 2 words is found exactly once, in the window that owns
-// its first word, and that window holds all of it with at least overlap / 2 words on its cut side. A
-// text that fits is one window that owns everything.
+// they share. So each span of up to overlap / 2 words is found exactly once, in the window that
+// owns its first word, and that window holds all of it with at least overlap / 2 words on its cut
+// side. A text that fits is one window that owns everything.
 //   word_begins  [words + 1] first token of each word, then the number of tokens.
 // nullopt when a single word is longer than limits.tokens; its index is then in `too_long`.
 std::optional<std::pmr::vector<Window>> MakeWindows(std::span<const uint32_t> word_begins,

@@ -34,13 +34,13 @@ struct Prompt {
 struct PromptFormat {
   std::string ent_token;
   std::string sep_token;
-  int32_t ent_id = -1;           // class_token_index
-  bool embed_ent_token = true;   // False: the token after the marker stands for the label.
+  int32_t ent_id = -1;          // class_token_index
+  bool embed_ent_token = true;  // False: the token after the marker stands for the label.
 };
 
-// Tokenises `labels` (what goes into the prompt: descriptions where there are some) into a prompt. An
-// empty label adds its marker alone.
-// Errors: kInvalidArgument  a label that contains the model's marker: it would shift all labels after
+// Tokenises `labels` (what goes into the prompt: descriptions where there are some) into a prompt.
+// An empty label adds its marker alone. Errors: kInvalidArgument  a label that contains the model's
+// marker: it would shift all labels after
 //                           it; names the label.
 //         kBadModel         the tokenizer does not turn ent_token into ent_id.
 Result<Prompt> MakePrompt(std::span<const std::string_view> labels, const PromptFormat& format,

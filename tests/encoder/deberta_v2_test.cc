@@ -19,8 +19,9 @@ TEST(RelativeBucket, EqualsTheReferenceAtEveryDistance) {
     const simdjson::dom::element c = parser.parse(line);
     int64_t distance = int64_t(c["first"]);
     for (const simdjson::dom::element expected : c["expected"].get_array()) {
-      EXPECT_EQ(RelativeBucket(distance, int64_t(c["position_buckets"]), int64_t(c["max_position"])),
-                int64_t(expected))
+      EXPECT_EQ(
+          RelativeBucket(distance, int64_t(c["position_buckets"]), int64_t(c["max_position"])),
+          int64_t(expected))
           << "distance " << distance;
       ++distance;
     }

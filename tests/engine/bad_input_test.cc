@@ -91,12 +91,13 @@ TEST(BadCheckpoint, NaNInAnEmbeddingRefusesTheTextsThatMeetIt) {
   ASSERT_TRUE(sound.ok());
   // Row 100 is not a special token; which words hold it does not matter.
   for (size_t row = 20; row < 200; ++row) {
-    checkpoint.SetElement(std::string(kEncoder) + "embeddings.word_embeddings.weight", row * 32, kNaN);
+    checkpoint.SetElement(std::string(kEncoder) + "embeddings.word_embeddings.weight", row * 32,
+                          kNaN);
   }
   const Result<Engine> engine = Engine::Load(checkpoint.path());
   ASSERT_TRUE(engine.ok()) << engine.error().message;
-  const auto found = engine->Extract({"The two punchers went right after each other.", " "},
-                                     {{"number", {}}});
+  const auto found =
+      engine->Extract({"The two punchers went right after each other.", " "}, {{"number", {}}});
   ASSERT_TRUE(found.ok());
   ASSERT_TRUE((*found)[0].error);
   EXPECT_EQ((*found)[0].error->code, Code::kBadModel);
@@ -110,14 +111,16 @@ TEST(BadCheckpoint, EveryMissingAndMisshapenTensorIsListed) {
   checkpoint.Replace("model.safetensors", "prompt_rep_layer.0.weight", "prompt_rep_layer.9.weight");
   checkpoint.Replace("model.safetensors", "encoder.layer.0.output.dense.bias",
                      "encoder.layer.0.output.dense.bios");
-  checkpoint.Replace("gliner_config.json", "\"intermediate_size\": 40", "\"intermediate_size\": 44");
+  checkpoint.Replace("gliner_config.json", "\"intermediate_size\": 40",
+                     "\"intermediate_size\": 44");
   const Error error = MustFail(checkpoint.path());
   EXPECT_EQ(error.code, Code::kBadModel);
   EXPECT_THAT(error.message, HasSubstr("model.safetensors"));
   EXPECT_THAT(error.message, HasSubstr("prompt_rep_layer.0.weight is missing"));
   EXPECT_THAT(error.message, HasSubstr("encoder.layer.0.output.dense.bias is missing"));
-  EXPECT_THAT(error.message,
-              HasSubstr("encoder.layer.0.intermediate.dense.weight is [40, 32], expected [44, 32]"));
+  EXPECT_THAT(
+      error.message,
+      HasSubstr("encoder.layer.0.intermediate.dense.weight is [40, 32], expected [44, 32]"));
 }
 
 TEST(BadCheckpoint, ATruncatedFileIsRefused) {
@@ -153,7 +156,8 @@ TEST(BadCheckpoint, WhatIsNotSupportedIsNamedWithWhatIs) {
 
 TEST(BadCheckpoint, AConfigThatContradictsTheTokenizerIsRefused) {
   BrokenCheckpoint checkpoint("us_markerV0");
-  checkpoint.Replace("gliner_config.json", "\"class_token_index\": 232", "\"class_token_index\": 231");
+  checkpoint.Replace("gliner_config.json", "\"class_token_index\": 232",
+                     "\"class_token_index\": 231");
   const Error error = MustFail(checkpoint.path());
   EXPECT_EQ(error.code, Code::kBadModel);
   EXPECT_THAT(error.message, HasSubstr("class_token_index is 231"));
@@ -162,9 +166,8 @@ TEST(BadCheckpoint, AConfigThatContradictsTheTokenizerIsRefused) {
 
 class BadText : public testing::Test {
  protected:
-  const Engine engine_ =
-      *Engine::Load((kModels / "us_markerV0" / "checkpoint").string(),
-                    {.memory_budget = size_t{64} << 20, .threads = 2});
+  const Engine engine_ = *Engine::Load((kModels / "us_markerV0" / "checkpoint").string(),
+                                       {.memory_budget = size_t{64} << 20, .threads = 2});
 };
 
 TEST_F(BadText, InvalidUtf8RefusesThatTextAlone) {
@@ -225,8 +228,8 @@ TEST_F(BadText, NothingAndBlanksHaveNoEntities) {
     EXPECT_FALSE(e.error);
     EXPECT_TRUE(e.entities.empty());
   }
-  const auto no_texts = engine_.Extract(std::span<const std::string_view>(),
-                                        std::vector<Label>{{"person", {}}});
+  const auto no_texts =
+      engine_.Extract(std::span<const std::string_view>(), std::vector<Label>{{"person", {}}});
   ASSERT_TRUE(no_texts.ok());
   EXPECT_TRUE(no_texts->empty());
 }

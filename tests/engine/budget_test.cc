@@ -76,18 +76,19 @@ TEST(Budget, HeapAndBlocksStayBelowIt) {
 TEST(Budget, ATextThatCannotFitIsRefusedByItself) {
   const auto report = Inspect(kTiny);
   ASSERT_TRUE(report.ok());
-  const auto engine =
-      Engine::Load(kTiny, {.memory_budget = report->smallest_budget, .threads = 2});
+  const auto engine = Engine::Load(kTiny, {.memory_budget = report->smallest_budget, .threads = 2});
   ASSERT_TRUE(engine.ok());
   RandomTexts random(5);
   // 300 words with 200 labels: far more scores than the least workspace holds.
   const std::vector<std::string> texts = {random.Text(10), random.Text(300), random.Text(12)};
   const std::vector<Label> few = random.Labels(2);
   const std::vector<Label> many = random.Labels(200);
-  const Document documents[] = {{.text = texts[0]},
-                                {.text = texts[1], .labels = &many, .threshold = {}, .spans = nullptr},
-                                {.text = texts[2]}};
-  const auto found = engine->Extract(std::span<const Document>(documents), few, {.threshold = 0.2f});
+  const Document documents[] = {
+      {.text = texts[0]},
+      {.text = texts[1], .labels = &many, .threshold = {}, .spans = nullptr},
+      {.text = texts[2]}};
+  const auto found =
+      engine->Extract(std::span<const Document>(documents), few, {.threshold = 0.2f});
   ASSERT_TRUE(found.ok()) << found.error().message;
   EXPECT_FALSE((*found)[0].error);
   EXPECT_FALSE((*found)[2].error);
@@ -103,8 +104,8 @@ TEST(Budget, HeapIsFlatOverTwoThousandRandomBatches) {
   ASSERT_TRUE(engine.ok());
   RandomTexts random(23);
   const auto batch = [&] {
-    const std::vector<std::string> texts =
-        random.Texts(1 + static_cast<int>(random.Below(12)), 1 + static_cast<int>(random.Below(50)));
+    const std::vector<std::string> texts = random.Texts(1 + static_cast<int>(random.Below(12)),
+                                                        1 + static_cast<int>(random.Below(50)));
     const std::vector<Label> labels = random.Labels(1 + static_cast<int>(random.Below(8)));
     const std::vector<std::string_view> views = Views(texts);
     const auto found =
@@ -144,7 +145,8 @@ TEST(Plan, EqualsWhatThePassTakes) {
   EXPECT_EQ(plan->words, 6);
   EXPECT_EQ(plan->labels, 2);
   size_t most = 0;
-  for (const PlannedBuffer& buffer : plan->buffers) most = std::max(most, buffer.offset + buffer.bytes);
+  for (const PlannedBuffer& buffer : plan->buffers)
+    most = std::max(most, buffer.offset + buffer.bytes);
   EXPECT_EQ(plan->bytes, most);
   ASSERT_TRUE(engine->Extract(std::span(views), std::span(labels), {}).ok());
   EXPECT_EQ(engine->Stats().last_plan, plan->bytes);

@@ -19,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using simdjson::dom::element;
 
-// The reference allows 5e-4 for another f32 implementation; the worst difference seen is below 2e-6.
+// The reference allows 5e-4 for another f32 implementation; the worst difference seen is below
+// 2e-6.
 constexpr double kScoreTolerance = 2e-5;
 // Vectors are compared relative to their largest element.
 constexpr double kVectorTolerance = 1e-4;

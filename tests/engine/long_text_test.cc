@@ -65,8 +65,8 @@ TEST_F(LongText, ThatFitsIsOneWindowWithTheSameAnswerEitherWay) {
 
 TEST_F(LongText, NeverFindsASpanTwice) {
   for (int round = 0; round < 20; ++round) {
-    const Extraction found = Run(random_.Text(40 + round * 7),
-                                 {.threshold = 0.2f, .nested = true, .multi_label = true});
+    const Extraction found =
+        Run(random_.Text(40 + round * 7), {.threshold = 0.2f, .nested = true, .multi_label = true});
     ASSERT_FALSE(found.error);
     std::vector<std::tuple<size_t, size_t, int32_t>> keys;
     for (const Entity& e : found.entities) keys.emplace_back(e.byte_start, e.byte_end, e.label);

@@ -16,9 +16,10 @@ class RandomTexts {
 
   // A text of `words` words in several scripts.
   std::string Text(int words) {
-    static const char* const kWords[] = {"London", "the",  "in",     "Ada",    "state-of-the-art", ",",
-                                         ".",      "2020", "Köln",   "naïve",  "日本語",            "€",
-                                         "👍🏽",     "a",    "played", "United", "Москва",           "of"};
+    static const char* const kWords[] = {"London", "the",    "in",       "Ada",  "state-of-the-art",
+                                         ",",      ".",      "2020",     "Köln", "naïve",
+                                         "日本語", "€",      "👍🏽", "a",    "played",
+                                         "United", "Москва", "of"};
     std::string text;
     for (int i = 0; i < words; ++i) {
       if (i > 0) text += ' ';
@@ -34,16 +35,20 @@ class RandomTexts {
   }
 
   std::vector<Label> Labels(int count) {
-    static const char* const kLabels[] = {"person", "city", "date", "e-mail address", "职位", "event",
-                                          "work of art (title)", "number"};
+    static const char* const kLabels[] = {
+        "person", "city", "date", "e-mail address", "职位", "event", "work of art (title)",
+        "number"};
     std::vector<Label> labels;
     for (int i = 0; i < count; ++i) {
-      labels.push_back({kLabels[static_cast<size_t>(i) % std::size(kLabels)] + std::to_string(i), {}});
+      labels.push_back(
+          {kLabels[static_cast<size_t>(i) % std::size(kLabels)] + std::to_string(i), {}});
     }
     return labels;
   }
 
-  size_t Below(size_t limit) { return std::uniform_int_distribution<size_t>(0, limit - 1)(random_); }
+  size_t Below(size_t limit) {
+    return std::uniform_int_distribution<size_t>(0, limit - 1)(random_);
+  }
 
  private:
   std::mt19937 random_;

@@ -1,6 +1,5 @@
-// A text gets the same answer, bit for bit, alone or in any batch, with any number of threads, under
-// any budget.
-// SPDX-License-Identifier: Apache-2.0
+// A text gets the same answer, bit for bit, alone or in any batch, with any number of threads,
+// under any budget. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,7 +27,8 @@ Engine MustLoad(const std::string& name, const EngineOptions& options) {
 }
 
 std::vector<Extraction> MustExtract(const Engine& engine, const std::vector<std::string>& texts,
-                                    const std::vector<Label>& labels, const ExtractOptions& options) {
+                                    const std::vector<Label>& labels,
+                                    const ExtractOptions& options) {
   auto result = engine.Extract(std::span<const std::string_view>(Views(texts)), labels, options);
   EXPECT_TRUE(result.ok()) << result.error().message;
   return *result;
@@ -39,8 +39,8 @@ bool SameBits(const Extraction& a, const Extraction& b) {
   if (a.entities.size() != b.entities.size() || a.vectors != b.vectors) return false;
   for (size_t i = 0; i < a.entities.size(); ++i) {
     const Entity &x = a.entities[i], &y = b.entities[i];
-    if (x.start != y.start || x.end != y.end || x.byte_start != y.byte_start || x.label != y.label ||
-        std::memcmp(&x.score, &y.score, sizeof x.score) != 0) {
+    if (x.start != y.start || x.end != y.end || x.byte_start != y.byte_start ||
+        x.label != y.label || std::memcmp(&x.score, &y.score, sizeof x.score) != 0) {
       return false;
     }
   }

@@ -22,9 +22,9 @@ TEST(BatchBegins, CoversAllSequencesWithinTheLimit) {
     RC_ASSERT(begins.back() == tokens.size());
     for (size_t b = 1; b < begins.size(); ++b) {
       RC_ASSERT(begins[b - 1] < begins[b]);
-      const int64_t sum = std::accumulate(tokens.begin() + static_cast<std::ptrdiff_t>(begins[b - 1]),
-                                          tokens.begin() + static_cast<std::ptrdiff_t>(begins[b]),
-                                          int64_t{0});
+      const int64_t sum =
+          std::accumulate(tokens.begin() + static_cast<std::ptrdiff_t>(begins[b - 1]),
+                          tokens.begin() + static_cast<std::ptrdiff_t>(begins[b]), int64_t{0});
       RC_ASSERT(sum <= limit || begins[b] - begins[b - 1] == 1);
     }
   }));
@@ -50,7 +50,8 @@ TEST(DivideRoom, KeepsItsSharesWithinWhatThereIs) {
 }
 
 TEST(LeastRoom, IsEnoughForTheWorkspaceAndNoMore) {
-  for (const size_t workspace : {size_t{4096}, size_t{1} << 20, size_t{1} << 22, size_t{77777777}}) {
+  for (const size_t workspace :
+       {size_t{4096}, size_t{1} << 20, size_t{1} << 22, size_t{77777777}}) {
     const size_t room = LeastRoom(workspace);
     EXPECT_GE(DivideRoom(room, 1).workspace, workspace);
     EXPECT_LT(DivideRoom(room - 8, 1).workspace, workspace);

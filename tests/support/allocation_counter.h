@@ -6,9 +6,9 @@
 
 namespace waterline {
 
-// Linked into a test program, it replaces operator new and delete for all of it. Bytes are those the
-// allocator really reserved (malloc_usable_size), so rounding counts too. malloc calls of libraries in
-// C are not seen. Thread-safe.
+// Linked into a test program, it replaces operator new and delete for all of it. Bytes are those
+// the allocator really reserved (malloc_usable_size), so rounding counts too. malloc calls of
+// libraries in C are not seen. Thread-safe.
 struct Allocations {
   static size_t LiveBytes();
   static size_t PeakBytes();  // Since the last ResetPeak.

@@ -65,9 +65,8 @@ TEST(MakeWindows, OwnsEachWordOnceWithinTheLimits) {
     const int64_t overlap = std::min(limits.overlap, limits.words / 2);
     int32_t too_long = -1;
     const auto begins = Begins(tokens);
-    const auto windows =
-        MakeWindows(begins, {limits.words, limits.tokens, overlap}, std::pmr::get_default_resource(),
-                    &too_long);
+    const auto windows = MakeWindows(begins, {limits.words, limits.tokens, overlap},
+                                     std::pmr::get_default_resource(), &too_long);
     RC_ASSERT(windows.has_value());
     int32_t owned = 0;
     for (const Window& w : *windows) {
