@@ -102,11 +102,11 @@ struct LabelScore {
 // What was found in one text.
 struct Extraction {
   // Why this text was refused; the others of the call are not affected.
-  //   kInvalidArgument  not UTF-8 (names the byte), labels of its own that cannot be used, a word
-  //   that
-  //                     is longer than the encoder.
-  //   kOverBudget       it alone needs more memory than the workspace has; says both.
+  //   kInvalidArgument  not UTF-8 (names the byte), of 2 GiB or more, labels or a threshold of its
+  //                     own that cannot be used, a word that is longer than the encoder.
+  //   kOverBudget       it needs more memory than the budget leaves; says both.
   //   kBadModel         its scores are not numbers: the checkpoint's weights are broken.
+  //   kIo               the system refused memory.
   std::optional<Error> error;
   // Ordered by start; same start: by descending score. As the Python package orders them.
   std::vector<Entity> entities;
@@ -117,9 +117,8 @@ struct Extraction {
   std::vector<std::vector<float>> vectors;
   std::vector<std::vector<float>> label_vectors;
   int64_t words = 0;
-  int64_t words_cut =
-      0;                // Words at the end that were not read; only with ExtractOptions::truncate.
-  int64_t windows = 0;  // Passes over parts of the text; 1 for a text of ordinary length.
+  int64_t words_cut = 0;  // Words at the end that were not read; only with truncate.
+  int64_t windows = 0;    // Parts that were read: 1 for a text of ordinary length, 0 for a blank.
 };
 
 // One buffer of a plan: `bytes` at `offset` of the workspace from tick `birth` to tick `death`.
@@ -205,21 +204,21 @@ class Engine {
   // for the machine's instruction set; workspace and staging are taken from what the budget leaves.
   // Errors: kNotFound    a file is missing; names it, and the command that would fetch it.
   //         kBadModel    a config or file that is broken, tensors that are missing, misshapen or
-  //         not
-  //                      finite; lists all of them.
+  //                      (those that are packed) not finite; lists all of them.
   //         kUnsupported an architecture, backbone or option that this build does not run; names
-  //         the
-  //                      key, its value and what is possible.
+  //                      the key, its value and what is possible.
   //         kOverBudget  the budget is too small; gives the smallest that would do.
   //         kInvalidArgument  options out of range.
-  //         kIo          the system refused to read or to give memory.
+  //         kIo          the system refused to read, or to give memory or threads.
   static Result<Engine> Load(const std::string& model, const EngineOptions& options = {});
 
   // Finds the entities of every text; result[i] belongs to texts[i]. Blocks until all are done. The
   // answer for a text does not depend on the others, on the threads or on the budget. A blank text
   // has no entities. Equal label names count once.
-  // Errors (of the call as a whole): kInvalidArgument  no labels; a label that holds the model's
-  //   marker; two labels with one description; labels that leave no room for text.
+  // Errors (of the call as a whole): kInvalidArgument  no labels; a label that is not UTF-8 or
+  //   holds the model's marker; two labels with one description; labels that leave no room for
+  //   text; a threshold that is not a number. kOverBudget  the labels do not fit. kIo  the system
+  //   refused memory.
   Result<std::vector<Extraction>> Extract(std::span<const std::string_view> texts,
                                           std::span<const Label> labels,
                                           const ExtractOptions& options = {}) const;

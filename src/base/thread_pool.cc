@@ -7,12 +7,19 @@ namespace waterline {
 
 ThreadPool::ThreadPool(int threads, std::function<void()> prepare) {
   workers_.reserve(static_cast<size_t>(threads));
-  for (int i = 0; i < threads; ++i) {
-    workers_.emplace_back([this, prepare] { Work(prepare); });
+  try {
+    for (int i = 0; i < threads; ++i) {
+      workers_.emplace_back([this, prepare] { Work(prepare); });
+    }
+  } catch (...) {
+    Stop();  // A thread that is destroyed while it can be joined ends the program.
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { Stop(); }
+
+void ThreadPool::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

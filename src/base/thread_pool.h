@@ -15,7 +15,8 @@ namespace waterline {
 // Thread-safe: loops of several callers share the workers, oldest loop first.
 class ThreadPool {
  public:
-  // Starts `threads` workers (>= 1). `prepare` runs once on each before its first item.
+  // Starts `threads` workers (>= 1). `prepare` runs once on each before its first item. Throws
+  // std::system_error when the system refuses a thread; none is left running then.
   ThreadPool(int threads, std::function<void()> prepare);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -37,6 +38,7 @@ class ThreadPool {
   };
 
   void Work(const std::function<void()>& prepare);
+  void Stop();  // Lets the workers end, and waits for them.
 
   std::mutex mutex_;
   std::condition_variable work_;

@@ -118,16 +118,22 @@ BackboneConfig DebertaV2Defaults() {
   return config;
 }
 
+// No published model comes near these; beyond them a file is broken, and sizes could overflow.
+constexpr int64_t kMostRows = int64_t{1} << 28;
+constexpr int64_t kMostColumns = int64_t{1} << 20;
+constexpr int64_t kMostLayers = 10000;
+constexpr int64_t kMostWidth = int64_t{1} << 16;
+
 void ReadShape(Fields& fields, BackboneConfig& config) {
-  fields.Integer("vocab_size", config.vocab_size, 1);
-  fields.Integer("hidden_size", config.hidden_size, 1);
-  fields.Integer("num_hidden_layers", config.layers, 0);
-  fields.Integer("num_attention_heads", config.heads, 1);
-  fields.Integer("intermediate_size", config.intermediate, 1);
+  fields.Integer("vocab_size", config.vocab_size, 1, kMostRows);
+  fields.Integer("hidden_size", config.hidden_size, 1, kMostColumns);
+  fields.Integer("num_hidden_layers", config.layers, 0, kMostLayers);
+  fields.Integer("num_attention_heads", config.heads, 1, kMostColumns);
+  fields.Integer("intermediate_size", config.intermediate, 1, kMostColumns);
   fields.Text("hidden_act", config.activation);
   fields.Real("layer_norm_eps", config.norm_eps);
-  fields.Integer("max_position_embeddings", config.max_positions, 1);
-  fields.Integer("type_vocab_size", config.type_vocab_size, 0);
+  fields.Integer("max_position_embeddings", config.max_positions, 1, kMostRows);
+  fields.Integer("type_vocab_size", config.type_vocab_size, 0, kMostRows);
   fields.Integer("pad_token_id", config.pad_token_id, 0);
   if (config.hidden_size % config.heads != 0) {
     fields.Wrong(fmt::format("hidden_size {} is no multiple of num_attention_heads {}",
@@ -140,13 +146,13 @@ void ReadShape(Fields& fields, BackboneConfig& config) {
 
 void ReadDebertaV2(Fields& fields, BackboneConfig& config) {
   fields.Flag("relative_attention", config.relative_attention);
-  fields.Integer("max_relative_positions", config.max_relative_positions, -1);
-  fields.Integer("position_buckets", config.position_buckets, -1);
+  fields.Integer("max_relative_positions", config.max_relative_positions, -1, kMostRows);
+  fields.Integer("position_buckets", config.position_buckets, -1, kMostRows);
   fields.Flag("share_att_key", config.share_att_key);
   fields.Flag("position_biased_input", config.position_biased_input);
-  fields.Integer("embedding_size", config.embedding_size, 1);
+  fields.Integer("embedding_size", config.embedding_size, 1, kMostColumns);
   if (config.embedding_size == config.hidden_size) config.embedding_size = 0;
-  fields.Integer("conv_kernel_size", config.conv_kernel_size, 0);
+  fields.Integer("conv_kernel_size", config.conv_kernel_size, 0, kMostWidth);
   fields.Integer("conv_groups", config.conv_groups, 1);
   fields.Text("conv_act", config.conv_act);
   ReadPosAttType(fields, config);
@@ -248,16 +254,16 @@ GlinerConfig ReadGliner(Fields& fields) {
   ReadSpanMode(fields, config);
   config.architecture = ChooseArchitecture(fields, streaming, config.span_mode == "token_level");
   ReadEncoderConfig(fields, config);
-  fields.Integer("vocab_size", config.vocab_size, -1);
-  fields.Integer("class_token_index", config.class_token_index, -1);
+  fields.Integer("vocab_size", config.vocab_size, -1, kMostRows);
+  fields.Integer("class_token_index", config.class_token_index, -1, kMostRows);
   fields.Text("ent_token", config.ent_token);
   fields.Text("sep_token", config.sep_token);
   fields.Flag("embed_ent_token", config.embed_ent_token);
   if (fields.IsNull("embed_ent_token")) config.embed_ent_token = false;
-  fields.Integer("max_len", config.max_len, 1);
-  fields.Integer("max_width", config.max_width, 1);
-  fields.Integer("hidden_size", config.hidden_size, 1);
-  fields.Integer("num_rnn_layers", config.num_rnn_layers, 0);
+  fields.Integer("max_len", config.max_len, 1, kMostRows);
+  fields.Integer("max_width", config.max_width, 1, kMostWidth);
+  fields.Integer("hidden_size", config.hidden_size, 1, kMostColumns);
+  fields.Integer("num_rnn_layers", config.num_rnn_layers, 0, kMostLayers);
   fields.Flag("fuse_layers", config.fuse_layers);
   config.has_span_encoder = fields.Has("span_encoder_config");
   fields.Flag("precomputed_prompts_mode", config.precomputed_prompts);

@@ -1,11 +1,14 @@
 // DeBERTa v2 / v3 encoder.
 //
-// Paper   He et al. 2020, "DeBERTa", arXiv:2006.03654, section 3.1; He et al. 2021,
-// arXiv:2111.09543. Oracle  transformers DebertaV2Model.
+// Paper   He et al. 2020, "DeBERTa", arXiv:2006.03654, section 3.1;
+//         He et al. 2021, arXiv:2111.09543.
+// Oracle  transformers DebertaV2Model.
 //
 //   x = LayerNorm(words[id] (+ places[position]) (+ types[0]))           v3 has words alone
-//   A[i,j] = (Q[i]·K[j] + Q[i]·Kr[δ(i,j)] + K[j]·Qr[δ(i,j)]) / sqrt(n d)    n = 1 + terms, d = D /
-//   H z = softmax(A) V x <- LayerNorm(x + z Wo + bo) x <- LayerNorm(x + act(x W1 + b1) W2 + b2)
+//   A[i,j] = (Q[i]·K[j] + Q[i]·Kr[δ(i,j)] + K[j]·Qr[δ(i,j)]) / sqrt(n d)
+//   z = softmax(A) V                                    n = 1 + terms, d = D / H
+//   x <- LayerNorm(x + z Wo + bo)
+//   x <- LayerNorm(x + act(x W1 + b1) W2 + b2)
 //   layer 0 with a convolution: x <- LayerNorm(x + act(conv(embeddings)))
 //
 // Notation  T tokens, D hidden size, H heads; P [2 span, D] relative embeddings (normalised when
@@ -81,7 +84,8 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
   model->width_ = D;
   model->heads_ = static_cast<int>(config.heads);
   model->act_ = *act;
-  model->longest_ = config.position_biased_input ? config.max_positions : kLongest;
+  model->longest_ =
+      config.position_biased_input ? std::min(config.max_positions, kLongest) : kLongest;
 
   Binder embeddings = weights.In("embeddings");
   model->words_ = embeddings.MappedTable("word_embeddings.weight", config.vocab_size, E);
@@ -116,6 +120,13 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
   const int64_t max_position =
       config.max_relative_positions >= 1 ? config.max_relative_positions : config.max_positions;
   const int64_t span = config.position_buckets > 0 ? config.position_buckets : max_position;
+  if (config.position_buckets == 1 ||
+      (config.position_buckets > 1 && max_position - 1 <= config.position_buckets / 2)) {
+    return Error{Code::kUnsupported,
+                 fmt::format("position_buckets {} with {} relative positions leaves no room for "
+                             "logarithmic buckets",
+                             config.position_buckets, max_position)};
+  }
   Table positions;
   Norm positions_norm;
   if (config.relative_attention) {

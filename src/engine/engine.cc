@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <map>
 #include <numeric>
-#include <unordered_map>
+#include <system_error>
 
 #include "base/thread_pool.h"
 #include "base/utf8.h"
@@ -24,6 +25,16 @@ namespace {
 // Staging that one byte of text can take in the worst case: a word and its bookkeeping for every
 // byte, vectors that grow by doubling.
 constexpr size_t kStagingPerTextByte = 64;
+// And what every text takes beside: its request and its windows, results and places in line.
+constexpr size_t kStagingPerText = 1024;
+
+size_t StagingBytes(std::span<const Document> documents) {
+  size_t bytes = 0;
+  for (const Document& document : documents) {
+    bytes += kStagingPerText + document.text.size() * kStagingPerTextByte;
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -62,15 +73,19 @@ struct Engine::Impl {
                         TemplateOf(*checkpoint.tokenizer), limits, &staging_memory);
   }
 
-  void RunWindow(std::span<Request> requests, const ExtractOptions& extract);
+  void RunRequests(std::span<Request> requests, const ExtractOptions& extract);
   void RunSequences(std::span<Request> requests);
+  std::vector<size_t> ExtractTogether(std::span<const Document> documents, const LabelSet* shared,
+                                      const ExtractOptions& options,
+                                      std::span<Extraction> extractions);
 };
 
 namespace {
 
 // The error for a budget below the smallest that would do. Measuring that may itself take more than
 // the budget; nothing of it is kept.
-Error TooSmall(const std::string& model, const EngineOptions& options) {
+Error TooSmall(const std::string& model, EngineOptions options, size_t budget) {
+  options.memory_budget = budget;
   const Result<ModelReport> report = Inspect(model, options);
   if (!report.ok()) return report.error();
   return {Code::kOverBudget,
@@ -86,18 +101,20 @@ Error TooSmall(const std::string& model, const EngineOptions& options) {
 Result<Engine> Engine::Load(const std::string& model, const EngineOptions& options) {
   Result<Settings> settings = Resolve(options);
   if (!settings.ok()) return settings.error();
-  auto impl = std::make_shared<Impl>(*settings);
   try {
+    auto impl = std::make_shared<Impl>(*settings);
     const Kernels& kernels = *settings->kernels;
     Result<Checkpoint> checkpoint = OpenCheckpoint(model, impl->budget, &impl->tokenizer_memory);
     if (!checkpoint.ok()) {
-      if (checkpoint.error().code == Code::kOverBudget) return TooSmall(model, options);
+      if (checkpoint.error().code == Code::kOverBudget)
+        return TooSmall(model, options, settings->budget);
       return checkpoint.error();
     }
     impl->checkpoint = std::move(*checkpoint);
-    Result<Measure> measure = MeasureCheckpoint(impl->checkpoint, kernels, impl->budget);
+    Result<Measure> measure = MeasureCheckpoint(impl->checkpoint, *settings, impl->budget);
     if (!measure.ok()) return measure.error();
-    if (settings->budget < measure->smallest_budget) return TooSmall(model, options);
+    if (settings->budget < measure->smallest_budget)
+      return TooSmall(model, options, settings->budget);
 
     BudgetResource loading(impl->budget, Use::kLoading);
     Result<Block> block = Block::Make(measure->report.block_bytes, impl->budget, Use::kWeights);
@@ -111,7 +128,8 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
     impl->mapped_bytes = report.mapped_bytes;
     impl->limits = {.max_words = impl->checkpoint.config.max_len,
                     .max_tokens = measure->longest_sequence,
-                    .max_width = measure->widths};
+                    .max_width = measure->widths,
+                    .vocabulary = impl->checkpoint.backbone.vocab_size};
 
     const Room room = DivideRoom(impl->budget.available(), settings->threads);
     impl->staging_bytes = room.staging;
@@ -120,18 +138,20 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
     if (!workspace.ok()) return workspace.error();
     impl->workspace.emplace(std::move(*workspace), settings->threads);
     impl->pool.emplace(settings->threads, SetFlushDenormals);
+    return Engine(std::move(impl));
   } catch (const OverBudget&) {
-    return TooSmall(model, options);
+    return TooSmall(model, options, settings->budget);
   } catch (const std::bad_alloc&) {
     return Error{Code::kIo, fmt::format("the system refused memory while loading {}", model)};
+  } catch (const std::system_error& refused) {
+    return Error{Code::kIo, fmt::format("the system refused to start {} threads: {}",
+                                        settings->threads, refused.what())};
   }
-  return Engine(std::move(impl));
 }
 
 // Tokenises `requests`, runs them and leaves their results in them.
-void Engine::Impl::RunWindow(std::span<Request> requests, const ExtractOptions& extract) {
+void Engine::Impl::RunRequests(std::span<Request> requests, const ExtractOptions& extract) {
   const SequenceTemplate around = TemplateOf(*checkpoint.tokenizer);
-  BudgetResource* memory = &staging_memory;
   // Few items for the pool: a loop item costs about as much as a short text.
   const int64_t chunks =
       std::min<int64_t>(static_cast<int64_t>(requests.size()), 4 * int64_t{settings.threads});
@@ -142,85 +162,125 @@ void Engine::Impl::RunWindow(std::span<Request> requests, const ExtractOptions& 
     for (Request& request : requests.subspan(begin, end - begin)) {
       if (request.error) continue;
       try {
-        PrepareText(request, extract, *checkpoint.tokenizer, around, limits, memory);
+        PrepareText(request, extract, *checkpoint.tokenizer, around, limits, &staging_memory);
       } catch (const OverBudget& over) {
-        ++counters.refusals;
-        request.error = Error{
-            Code::kOverBudget,
-            fmt::format("this text of {} bytes needs {} bytes more to be split into words and "
-                        "tokens, the memory budget leaves {}",
-                        request.document->text.size(), over.wanted(), over.available())};
+        request.Starve(over, "to be split into words and tokens");
       } catch (const std::bad_alloc&) {
         request.error = Error{Code::kIo, "the system refused memory for the words of this text"};
       }
     }
   };
   pool->For(chunks, prepare);
-  RunSequences(requests);
+  try {
+    RunSequences(requests);
+  } catch (const OverBudget& over) {  // The lists of sequences; no pass has run.
+    for (Request& request : requests) {
+      if (!request.error) request.Starve(over, "to be put in order");
+    }
+  }
 }
 
 // Packs the windows of all requests into passes and runs them.
 void Engine::Impl::RunSequences(std::span<Request> requests) {
-  std::vector<Sequence> sequences;
-  std::vector<SequenceResult*> results;
-  std::vector<const Query*> queries;
+  const SequenceTemplate around = TemplateOf(*checkpoint.tokenizer);
+  std::pmr::vector<PassItem> items(&staging_memory);
+  size_t count = 0;
+  for (const Request& request : requests) count += request.error ? 0 : request.windows.size();
+  items.reserve(count);
   for (Request& request : requests) {
     if (request.error) continue;
-    request.results.resize(request.windows.size());
-    for (size_t w = 0; w < request.windows.size(); ++w) {
-      const Window& window = request.windows[w];
-      sequences.push_back({.prompt = &request.labels->prompt,
-                           .text = &request.text,
-                           .word_begin = window.begin,
-                           .word_end = window.end,
-                           .own_begin = window.own_begin,
-                           .own_end = window.own_end,
-                           .reference_alignment = request.reference_alignment});
-      results.push_back(&request.results[w]);
-      queries.push_back(&request.query);
+    request.results.reserve(request.windows.size());
+    for (const Window& window : request.windows) {
+      request.results.emplace_back(&staging_memory);
+      items.push_back({.sequence = {.prompt = &request.labels->prompt,
+                                    .text = &request.text,
+                                    .word_begin = window.begin,
+                                    .word_end = window.end,
+                                    .own_begin = window.own_begin,
+                                    .own_end = window.own_end,
+                                    .reference_alignment = request.reference_alignment},
+                       .query = &request.query,
+                       .result = &request.results.back()});
     }
   }
 
   // Longest first: batches of equal length waste no room, and the short ones at the end level the
   // load of the workers.
-  const SequenceTemplate around = TemplateOf(*checkpoint.tokenizer);
-  std::vector<int64_t> tokens(sequences.size());
-  std::transform(sequences.begin(), sequences.end(), tokens.begin(),
-                 [&](const Sequence& s) { return s.tokens(around); });
-  std::vector<size_t> order(sequences.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return tokens[a] > tokens[b]; });
+  std::pmr::vector<const PassItem*> order(&staging_memory);
+  order.reserve(count);
+  for (const PassItem& item : items) order.push_back(&item);
+  std::sort(order.begin(), order.end(), [&](const PassItem* x, const PassItem* y) {
+    const int64_t a = x->sequence.tokens(around), b = y->sequence.tokens(around);
+    return a != b ? a > b : x < y;
+  });
+  std::pmr::vector<int64_t> tokens(&staging_memory);
+  tokens.reserve(count);
+  for (const PassItem* item : order) tokens.push_back(item->sequence.tokens(around));
 
-  std::vector<const Sequence*> ordered_sequences;
-  std::vector<const Query*> ordered_queries;
-  std::vector<SequenceResult*> ordered_results;
-  std::vector<int64_t> ordered_tokens;
-  for (const size_t i : order) {
-    ordered_sequences.push_back(&sequences[i]);
-    ordered_queries.push_back(queries[i]);
-    ordered_results.push_back(results[i]);
-    ordered_tokens.push_back(tokens[i]);
-  }
-  const std::vector<size_t> begins =
-      BatchBegins(ordered_tokens, settings.batch_tokens, settings.threads);
+  const std::vector<size_t> begins = BatchBegins(tokens, settings.batch_tokens, settings.threads);
   const auto run = [&](int64_t batch) {
     const size_t begin = begins[static_cast<size_t>(batch)];
-    const size_t count = begins[static_cast<size_t>(batch) + 1] - begin;
-    RunPass(Setup(), std::span(ordered_sequences).subspan(begin, count),
-            std::span(ordered_queries).subspan(begin, count),
-            std::span(ordered_results).subspan(begin, count));
+    RunPass(Setup(),
+            std::span(order).subspan(begin, begins[static_cast<size_t>(batch) + 1] - begin));
   };
   pool->For(static_cast<int64_t>(begins.size()) - 1, run);
+}
+
+// Extracts documents whose words and tokens are in memory together. Those that lacked memory beside
+// the others are returned, without a result, to be tried alone.
+std::vector<size_t> Engine::Impl::ExtractTogether(std::span<const Document> documents,
+                                                  const LabelSet* shared,
+                                                  const ExtractOptions& options,
+                                                  std::span<Extraction> extractions) {
+  const Turnstile::Pass pass(*staging, StagingBytes(documents));
+  std::map<const std::vector<Label>*, Result<LabelSet>> own;  // Each list is made a prompt once.
+  std::pmr::vector<Request> requests(&staging_memory);
+  requests.reserve(documents.size());
+  for (const Document& document : documents) {
+    Request& request = requests.emplace_back(&staging_memory);
+    request.document = &document;
+    request.reference_alignment = options.reference_alignment;
+    request.query = {.threshold = document.threshold.value_or(options.threshold),
+                     .rule = {.nested = options.nested, .multi_label = options.multi_label},
+                     .class_scores = options.class_scores,
+                     .vectors = options.vectors};
+    if (std::isnan(request.query.threshold)) {
+      request.error = Error{Code::kInvalidArgument, "the threshold is not a number"};
+    }
+    request.labels = shared;
+    if (document.labels == nullptr) continue;
+    try {
+      auto known = own.find(document.labels);
+      if (known == own.end()) {
+        known = own.emplace(document.labels, Labels(*document.labels)).first;
+      }
+      request.labels = known->second.ok() ? &*known->second : nullptr;
+      if (!known->second.ok()) request.error = known->second.error();
+    } catch (const OverBudget& over) {
+      request.Starve(over, "for its labels");
+    }
+  }
+  RunRequests(requests, options);
+
+  std::vector<size_t> starved;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Request& request = requests[i];
+    try {
+      extractions[i] = Finish(request, options, &staging_memory);
+    } catch (const OverBudget& over) {
+      request.Starve(over, "to merge its windows");
+      extractions[i].error = request.error;
+    }
+    if (request.starved) starved.push_back(i);
+  }
+  return starved;
 }
 
 Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> documents,
                                                 std::span<const Label> labels,
                                                 const ExtractOptions& options) const {
   Impl& impl = *impl_;
-  BudgetResource* memory = &impl.staging_memory;
   try {
-    // Label lists, each made into a prompt once.
     const bool needs_shared =
         std::any_of(documents.begin(), documents.end(),
                     [](const Document& document) { return document.labels == nullptr; });
@@ -230,51 +290,30 @@ Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> docume
     if (std::isnan(options.threshold)) {
       return Error{Code::kInvalidArgument, "the threshold is not a number"};
     }
-    Result<LabelSet> shared = LabelSet(memory);
+    Result<LabelSet> shared = LabelSet(&impl.staging_memory);
     if (needs_shared) shared = impl.Labels(labels);
     if (!shared.ok()) return shared.error();
-    std::unordered_map<const std::vector<Label>*, Result<LabelSet>> own;
-    for (const Document& document : documents) {
-      if (document.labels != nullptr && !own.contains(document.labels)) {
-        own.emplace(document.labels, impl.Labels(*document.labels));
-      }
-    }
 
-    // Windows of documents whose words and tokens fit staging together.
     std::vector<Extraction> extractions(documents.size());
+    const std::span<Extraction> results(extractions);
     size_t begin = 0;
     while (begin < documents.size()) {
-      size_t end = begin;
-      size_t bytes = 0;
-      while (end < documents.size() &&
-             (end == begin ||
-              bytes + documents[end].text.size() * kStagingPerTextByte + sizeof(Request) * 2 <=
-                  impl.staging_bytes)) {
-        bytes += documents[end].text.size() * kStagingPerTextByte + sizeof(Request) * 2;
+      size_t end = begin + 1;
+      size_t bytes = StagingBytes(documents.subspan(begin, 1));
+      while (end < documents.size()) {
+        bytes += StagingBytes(documents.subspan(end, 1));
+        if (bytes > impl.staging_bytes) break;
         ++end;
       }
-      const Turnstile::Pass pass(*impl.staging, bytes);
-      std::vector<Request> requests;
-      requests.reserve(end - begin);
-      for (size_t i = begin; i < end; ++i) {
-        const Document& document = documents[i];
-        Request& request = requests.emplace_back(memory);
-        request.document = &document;
-        request.reference_alignment = options.reference_alignment;
-        request.query = {.threshold = document.threshold.value_or(options.threshold),
-                         .rule = {.nested = options.nested, .multi_label = options.multi_label},
-                         .class_scores = options.class_scores,
-                         .vectors = options.vectors};
-        const Result<LabelSet>& set = document.labels == nullptr ? shared : own.at(document.labels);
-        if (set.ok()) {
-          request.labels = &*set;
-        } else {
-          request.error = set.error();
+      const std::vector<size_t> starved = impl.ExtractTogether(
+          documents.subspan(begin, end - begin), &*shared, options, results.subspan(begin));
+      // What did not fit beside others may fit alone; if not, it is refused for its size.
+      for (const size_t i : starved) {
+        if (end - begin > 1) {
+          impl.ExtractTogether(documents.subspan(begin + i, 1), &*shared, options,
+                               results.subspan(begin + i));
         }
-      }
-      impl.RunWindow(requests, options);
-      for (size_t i = begin; i < end; ++i) {
-        extractions[i] = Finish(requests[i - begin], options, memory);
+        if (results[begin + i].error) ++impl.counters.refusals;
       }
       impl.texts += static_cast<int64_t>(end - begin);
       begin = end;
@@ -315,6 +354,11 @@ Result<BatchPlan> Engine::Plan(std::span<const std::string_view> texts,
     Result<LabelSet> set = impl.Labels(labels);
     if (!set.ok()) return set.error();
     const SequenceTemplate around = TemplateOf(*impl.checkpoint.tokenizer);
+    size_t bytes = 0;
+    for (const std::string_view text : texts) {
+      bytes += kStagingPerText + text.size() * kStagingPerTextByte;
+    }
+    const Turnstile::Pass pass(*impl.staging, bytes);
     std::vector<Document> documents(texts.size());
     std::deque<Request> requests;
     std::vector<Sequence> sequences;

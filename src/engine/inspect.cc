@@ -39,9 +39,7 @@ std::string DescribeHead(const GlinerConfig& c) {
                      c.num_rnn_layers == 1 ? "" : "s");
 }
 
-}  // namespace
-
-Result<ModelReport> Inspect(const std::string& model, const EngineOptions& options) {
+Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions& options) {
   Result<Settings> settings = Resolve(options);
   if (!settings.ok()) return settings.error();
   const Kernels& kernels = *settings->kernels;
@@ -51,8 +49,14 @@ Result<ModelReport> Inspect(const std::string& model, const EngineOptions& optio
   BudgetResource memory(unlimited, Use::kLoading);
   Result<Checkpoint> checkpoint = OpenCheckpoint(model, unlimited, &tokenizer_memory);
   if (!checkpoint.ok()) return checkpoint.error();
-  Result<Measure> measure = MeasureCheckpoint(*checkpoint, kernels, unlimited);
+  Result<Measure> measure = MeasureCheckpoint(*checkpoint, *settings, unlimited);
   if (!measure.ok()) return measure.error();
+  // Held from here on, so that the tables of the network's own count as they do after Load.
+  BudgetResource weights_memory(unlimited, Use::kWeights);
+  BindingReport ignored;
+  Result<Network> network =
+      BindNetwork(*checkpoint, kernels, {}, &weights_memory, &memory, ignored);
+  if (!network.ok()) return network.error();
 
   ModelReport report;
   report.directory = checkpoint->files.directory.string();
@@ -85,9 +89,6 @@ Result<ModelReport> Inspect(const std::string& model, const EngineOptions& optio
 
   const size_t held = unlimited.in_use() + measure->report.block_bytes;
   report.workspace_bytes = DivideRoom(settings->budget - held, settings->threads).workspace;
-  BindingReport again;
-  Result<Network> network = BindNetwork(*checkpoint, kernels, {}, &memory, &memory, again);
-  if (!network.ok()) return network.error();
   constexpr int64_t kLabels = 10;
   const auto fits = [&](const BatchShape& shape) {
     return PassBytes(*network, kernels, shape, &memory) <= report.workspace_bytes;
@@ -105,6 +106,16 @@ Result<ModelReport> Inspect(const std::string& model, const EngineOptions& optio
                                                .labels = kLabels});
                                 });
   return report;
+}
+
+}  // namespace
+
+Result<ModelReport> Inspect(const std::string& model, const EngineOptions& options) {
+  try {
+    return InspectOrThrow(model, options);
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kIo, fmt::format("the system refused memory to inspect {}", model)};
+  }
 }
 
 }  // namespace waterline

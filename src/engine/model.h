@@ -43,7 +43,7 @@ struct Network {
   std::unique_ptr<Encoder> encoder;
   std::unique_ptr<Head> head;
 
-  // One pass over `batch`. `hidden_only` for nothing: the scores are what a pass leaves behind.
+  // One pass over `batch`.
   Scores Forward(Ops& ops, const Batch& batch) const {
     return head->Forward(ops, encoder->Forward(ops, batch), batch);
   }

@@ -12,8 +12,10 @@ namespace {
 
 // The entities of one sequence of the batch.
 void ReadOut(const Network& network, const Batch& batch, const Scores& scores, size_t index,
-             const Sequence& sequence, const Query& query, std::pmr::memory_resource* staging,
-             SequenceResult& result) {
+             const PassItem& item, std::pmr::memory_resource* staging) {
+  const Sequence& sequence = item.sequence;
+  const Query& query = *item.query;
+  SequenceResult& result = *item.result;
   const MatView logits = scores.logits;
   const SpanScoresView view{.logits = logits.data + batch.score_begins[index],
                             .words = static_cast<int32_t>(sequence.words()),
@@ -67,37 +69,47 @@ void ReadOut(const Network& network, const Batch& batch, const Scores& scores, s
   }
 }
 
-void Refuse(std::span<SequenceResult* const> results, const Error& error) {
-  for (SequenceResult* result : results) {
-    result->found.clear();
-    result->error = error;
+void Refuse(std::span<const PassItem* const> items, const Error& error, bool starved) {
+  for (const PassItem* item : items) {
+    item->result->found.clear();
+    item->result->error = error;
+    item->result->starved = starved;
   }
+}
+
+Error StagingFull(const OverBudget& over) {
+  return {Code::kOverBudget,
+          fmt::format("the texts in flight need {} bytes more than the memory budget leaves "
+                      "({} bytes); a higher threshold or a larger budget would do",
+                      over.wanted() - std::min(over.wanted(), over.available()), over.available())};
 }
 
 }  // namespace
 
-void RunPass(const PassSetup& setup, std::span<const Sequence* const> sequences,
-             std::span<const Query* const> queries, std::span<SequenceResult* const> results) {
+void RunPass(const PassSetup& setup, std::span<const PassItem* const> items) {
+  const auto halve = [&] {
+    ++setup.counters->splits;
+    RunPass(setup, items.first(items.size() / 2));
+    RunPass(setup, items.subspan(items.size() / 2));
+  };
   try {
+    std::pmr::vector<const Sequence*> sequences(setup.staging);
+    sequences.reserve(items.size());
+    for (const PassItem* item : items) sequences.push_back(&item->sequence);
     const Batch batch =
         MakeBatch(sequences, setup.around, setup.network->head->widths(), setup.staging);
     const Plan plan = PlanPass(*setup.network, *setup.kernels, batch, setup.staging);
-    if (plan.bytes > setup.workspace->slot_bytes() && sequences.size() > 1) {
-      ++setup.counters->splits;
-      const size_t half = sequences.size() / 2;
-      RunPass(setup, sequences.first(half), queries.first(half), results.first(half));
-      RunPass(setup, sequences.subspan(half), queries.subspan(half), results.subspan(half));
-      return;
-    }
+    if (plan.bytes > setup.workspace->slot_bytes() && items.size() > 1) return halve();
     if (plan.bytes > setup.workspace->bytes()) {
       ++setup.counters->refusals;
-      Refuse(results,
+      Refuse(items,
              {Code::kOverBudget,
               fmt::format(
                   "this text needs {} bytes of workspace for {} words and {} labels ({} tokens), "
                   "the memory budget leaves {}",
                   plan.bytes, sequences[0]->words(), sequences[0]->prompt->labels(), batch.tokens(),
-                  setup.workspace->bytes())});
+                  setup.workspace->bytes())},
+             /*starved=*/false);
       return;
     }
     ++setup.counters->batches;
@@ -108,21 +120,19 @@ void RunPass(const PassSetup& setup, std::span<const Sequence* const> sequences,
     Arena arena(lease.bytes(), plan);
     Ops ops(*setup.kernels, arena);
     const Scores scores = setup.network->Forward(ops, batch);
-    for (size_t i = 0; i < sequences.size(); ++i) {
-      ReadOut(*setup.network, batch, scores, i, *sequences[i], *queries[i], setup.staging,
-              *results[i]);
+    for (size_t i = 0; i < items.size(); ++i) {
+      try {
+        ReadOut(*setup.network, batch, scores, i, *items[i], setup.staging);
+      } catch (const OverBudget& over) {  // Too many candidates: the others of the batch have room.
+        Refuse(items.subspan(i, 1), StagingFull(over), /*starved=*/true);
+      }
     }
   } catch (const OverBudget& over) {
-    ++setup.counters->refusals;
-    Refuse(
-        results,
-        {Code::kOverBudget,
-         fmt::format("the texts in flight need {} bytes more than the memory budget leaves "
-                     "({} bytes); a higher threshold or a larger budget would do",
-                     over.wanted() - std::min(over.wanted(), over.available()), over.available())});
+    // The batch itself or its plan did not fit staging; nothing has run yet.
+    if (items.size() > 1) return halve();
+    Refuse(items, StagingFull(over), /*starved=*/true);
   } catch (const std::bad_alloc&) {
-    ++setup.counters->refusals;
-    Refuse(results, {Code::kOverBudget, "the system refused memory for this text"});
+    Refuse(items, {Code::kIo, "the system refused memory for this text"}, /*starved=*/false);
   }
 }
 

@@ -39,7 +39,17 @@ struct Found {
 
 struct SequenceResult {
   std::optional<Error> error;
-  std::vector<Found> found;
+  bool starved = false;  // The error is a lack of staging beside other texts: alone it may do.
+  std::pmr::vector<Found> found;
+
+  explicit SequenceResult(std::pmr::memory_resource* memory) : found(memory) {}
+};
+
+// A sequence, what is asked of it, and where the answer goes.
+struct PassItem {
+  Sequence sequence;
+  const Query* query = nullptr;
+  SequenceResult* result = nullptr;
 };
 
 struct PassCounters {
@@ -60,11 +70,9 @@ struct PassSetup {
   std::pmr::memory_resource* staging;
 };
 
-// Runs `sequences` as one pass, or as several when its plan is larger than a worker's share of the
+// Runs `items` as one pass, or as several when its plan is larger than a worker's share of the
 // workspace; a sequence that alone is larger than the share takes more of it, and one that is
-// larger than all of it is refused with an error of its own. results[i] and queries[i] belong to
-// sequences[i]. Safe from any thread.
-void RunPass(const PassSetup& setup, std::span<const Sequence* const> sequences,
-             std::span<const Query* const> queries, std::span<SequenceResult* const> results);
+// larger than all of it is refused with an error of its own. Safe from any thread.
+void RunPass(const PassSetup& setup, std::span<const PassItem* const> items);
 
 }  // namespace waterline

@@ -24,6 +24,19 @@ OffsetUnit UnitOf(Offsets offsets) {
   return OffsetUnit::kCodePoints;
 }
 
+// The first id that the word embeddings have no row for, or -1.
+int32_t FindForeignId(std::span<const int32_t> ids, const TextLimits& limits) {
+  const auto foreign = std::find_if(ids.begin(), ids.end(),
+                                    [&](int32_t id) { return id < 0 || id >= limits.vocabulary; });
+  return foreign == ids.end() ? -1 : *foreign;
+}
+
+Error ForeignId(int32_t id, const TextLimits& limits) {
+  return {Code::kBadModel,
+          fmt::format("the tokenizer gives the token id {}, the model's vocabulary has {} tokens",
+                      id, limits.vocabulary)};
+}
+
 // Tokens that are left for text beside the prompt of `labels`.
 int64_t TextTokens(const Prompt& prompt, const SequenceTemplate& around, const TextLimits& limits) {
   return limits.max_tokens - around.size() - static_cast<int64_t>(prompt.ids.size());
@@ -54,6 +67,14 @@ void AlignSpans(Request& request, OffsetUnit unit) {
 }
 
 }  // namespace
+
+void Request::Starve(const OverBudget& over, const char* what) {
+  starved = true;
+  error =
+      Error{Code::kOverBudget,
+            fmt::format("this text of {} bytes needs {} bytes more {}, the memory budget leaves {}",
+                        document->text.size(), over.wanted(), what, over.available())};
+}
 
 Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat& format,
                               const Tokenizer& tokenizer, const SequenceTemplate& around,
@@ -87,6 +108,10 @@ Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat&
   Result<Prompt> prompt = MakePrompt(prompts, format, tokenizer, memory);
   if (!prompt.ok()) return prompt.error();
   set.prompt = std::move(*prompt);
+  for (const auto ids : {std::span<const int32_t>(set.prompt.ids), around.prefix, around.suffix}) {
+    const int32_t foreign = FindForeignId(ids, limits);
+    if (foreign != -1) return ForeignId(foreign, limits);
+  }
   if (TextTokens(set.prompt, around, limits) < 1) {
     return Error{
         Code::kInvalidArgument,
@@ -102,10 +127,10 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
                  const SequenceTemplate& around, const TextLimits& limits,
                  std::pmr::memory_resource* memory) {
   const std::string_view text = request.document->text;
-  if (text.size() >= UINT32_MAX) {
+  if (text.size() > INT32_MAX) {  // Words are counted in int32_t, and each has a byte.
     request.error = Error{Code::kInvalidArgument,
                           fmt::format("the text has {} bytes; at most {} can be processed at once",
-                                      text.size(), UINT32_MAX - 1)};
+                                      text.size(), INT32_MAX)};
     return;
   }
   const size_t bad = FindInvalidUtf8(text);
@@ -116,6 +141,11 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
     return;
   }
   request.text = Tokenize(text, tokenizer, memory);
+  const int32_t foreign = FindForeignId(request.text.ids, limits);
+  if (foreign != -1) {
+    request.error = ForeignId(foreign, limits);
+    return;
+  }
   if (request.text.words.empty() || request.labels->prompt.labels() == 0) return;
   if (request.document->spans != nullptr) AlignSpans(request, UnitOf(options.offsets));
 
@@ -123,34 +153,32 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
       .words = limits.max_words,
       .tokens = TextTokens(request.labels->prompt, around, limits),
       .overlap = std::min(std::max<int64_t>(2 * limits.max_width, 32), limits.max_words / 2)};
-  int32_t too_long = 0;
-  std::optional<std::pmr::vector<Window>> windows =
-      MakeWindows(request.text.word_begins, window, memory, &too_long);
-  if (!windows && !(options.truncate && too_long > 0)) {
-    const size_t word = static_cast<size_t>(too_long);
-    request.error = Error{
-        Code::kInvalidArgument,
-        fmt::format("the word at byte {} ({} bytes) takes {} tokens; beside these labels the model "
-                    "reads {} at once",
-                    request.text.words[word].begin,
-                    request.text.words[word].end - request.text.words[word].begin,
-                    request.text.word_begins[word + 1] - request.text.word_begins[word],
-                    window.tokens)};
-    return;
-  }
+  const auto& begins = request.text.word_begins;
   if (options.truncate) {
-    // The first window alone, without the ones that would follow.
     const auto words = static_cast<int32_t>(request.text.words.size());
     int32_t end = 0;
     while (end < words && end < window.words &&
-           request.text.word_begins[static_cast<size_t>(end) + 1] <= window.tokens) {
+           begins[static_cast<size_t>(end) + 1] <= window.tokens) {
       ++end;
     }
     request.words_cut = words - end;
-    request.windows.assign(1, {0, end, 0, end});
-  } else {
-    request.windows = std::move(*windows);
+    if (end > 0) request.windows.push_back({0, end, 0, end});
+    return;
   }
+  int32_t too_long = 0;
+  std::optional<std::pmr::vector<Window>> windows = MakeWindows(begins, window, memory, &too_long);
+  if (windows) {
+    request.windows = std::move(*windows);
+    return;
+  }
+  const auto word = static_cast<size_t>(too_long);
+  request.error = Error{
+      Code::kInvalidArgument,
+      fmt::format("the word at byte {} ({} bytes) takes {} tokens; beside these labels the model "
+                  "reads {} at once",
+                  request.text.words[word].begin,
+                  request.text.words[word].end - request.text.words[word].begin,
+                  begins[word + 1] - begins[word], window.tokens)};
 }
 
 Extraction Finish(Request& request, const ExtractOptions& options,
@@ -161,7 +189,9 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   extraction.windows = static_cast<int64_t>(request.windows.size());
   extraction.error = std::move(request.error);
   for (SequenceResult& result : request.results) {
-    if (result.error && !extraction.error) extraction.error = std::move(result.error);
+    if (!result.error || extraction.error) continue;
+    extraction.error = std::move(result.error);
+    request.starved = result.starved;
   }
   if (extraction.error) return extraction;
 

@@ -27,6 +27,7 @@ struct TextLimits {
   int64_t max_words = 0;   // max_len
   int64_t max_tokens = 0;  // Of a sequence, prompt and specials included.
   int64_t max_width = 0;   // Widest span in words.
+  int64_t vocabulary = 0;  // Rows of the word embeddings: every token id is below.
 };
 
 // A label list as the model reads it.
@@ -54,10 +55,14 @@ struct Request {
   int64_t words_cut = 0;
   bool reference_alignment = false;
   std::optional<Error> error;
-  std::vector<SequenceResult> results;  // One a window.
+  bool starved = false;  // The error is a lack of staging beside other texts: alone it may do.
+  std::pmr::vector<SequenceResult> results;  // One a window.
 
   explicit Request(std::pmr::memory_resource* memory)
-      : text(memory), allowed(memory), windows(memory) {}
+      : text(memory), allowed(memory), windows(memory), results(memory) {}
+
+  // Notes that staging lacked memory for `what`.
+  void Starve(const OverBudget& over, const char* what);
 };
 
 // Splits, tokenises and windows the text of `request`; sets its error when it cannot be used.

@@ -14,13 +14,15 @@ namespace waterline {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
-constexpr size_t kLeastStaging = kMiB;
 constexpr size_t kMostStaging = 64 * kMiB;
 constexpr size_t kMostWorkspacePerThread = 128 * kMiB;
 constexpr int kMostThreads = 1024;
+constexpr int64_t kMostBatchTokens = int64_t{1} << 30;  // Rows of a batch are counted in int32_t.
 
 // The shape that the smallest budget must hold.
 constexpr BatchShape kLeastShape{.texts = 1, .words = 96, .tokens = 128, .labels = 8};
+
+size_t LeastStaging(int threads) { return kMiB + static_cast<size_t>(threads) * 64 * 1024; }
 
 }  // namespace
 
@@ -34,9 +36,9 @@ Result<Settings> Resolve(const EngineOptions& options) {
   settings.threads = options.threads > 0
                          ? options.threads
                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (options.batch_tokens < 1) {
-    return Error{Code::kInvalidArgument,
-                 fmt::format("batch_tokens is {}, expected at least 1", options.batch_tokens)};
+  if (options.batch_tokens < 1 || options.batch_tokens > kMostBatchTokens) {
+    return Error{Code::kInvalidArgument, fmt::format("batch_tokens is {}, expected 1 to {}",
+                                                     options.batch_tokens, kMostBatchTokens)};
   }
   settings.batch_tokens = options.batch_tokens;
   settings.budget = options.memory_budget > 0 ? options.memory_budget : AvailableMemory() / 2;
@@ -51,8 +53,9 @@ Result<Settings> Resolve(const EngineOptions& options) {
   return settings;
 }
 
-Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
+Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& settings,
                                   Budget& budget) {
+  const Kernels& kernels = *settings.kernels;
   Measure measure;
   BudgetResource weights(budget, Use::kWeights);
   BudgetResource loading(budget, Use::kLoading);
@@ -63,22 +66,24 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& k
   measure.widths = network->head->widths();
   measure.least_workspace = PassBytes(*network, kernels, kLeastShape, &loading);
   measure.smallest_budget =
-      std::max(budget.peak(),
-               budget.in_use() + measure.report.block_bytes +
-                   std::max(measure.report.loading_bytes, LeastRoom(measure.least_workspace)));
+      std::max(budget.peak(), budget.in_use() + measure.report.block_bytes +
+                                  std::max(measure.report.loading_bytes,
+                                           LeastRoom(measure.least_workspace, settings.threads)));
   return measure;
 }
 
 Room DivideRoom(size_t available, int threads) {
   Room room;
-  room.staging = std::min(std::clamp(available / 4, kLeastStaging, kMostStaging), available);
+  room.staging = std::min(
+      std::clamp(available / 4, LeastStaging(threads), LeastStaging(threads) + kMostStaging),
+      available);
   room.workspace =
       std::min(available - room.staging, static_cast<size_t>(threads) * kMostWorkspacePerThread);
   return room;
 }
 
-size_t LeastRoom(size_t least_workspace) {
-  return std::max(kLeastStaging + least_workspace, least_workspace / 3 * 4 + 4);
+size_t LeastRoom(size_t least_workspace, int threads) {
+  return std::max(LeastStaging(threads) + least_workspace, least_workspace / 3 * 4 + 4);
 }
 
 std::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens,

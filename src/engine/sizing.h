@@ -34,7 +34,7 @@ struct Measure {
 };
 // Measures `checkpoint`, which was opened within `budget`.
 // Errors: kBadModel, kUnsupported as BindNetwork.
-Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
+Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& settings,
                                   Budget& budget);
 
 // What is left of a budget after the weights: memory for the texts in flight, and for passes.
@@ -42,12 +42,13 @@ struct Room {
   size_t staging = 0;
   size_t workspace = 0;
 };
-// A quarter of `available`, between 1 and 64 MiB, for staging; the rest for the workspace, up to
-// 128 MiB a thread, beyond which a CPU gains nothing.
+// A quarter of `available` for staging, at least 1 MiB and 64 KiB a thread (the batch and the plan
+// that each holds), at most 64 MiB more than that; the rest for the workspace, up to 128 MiB a
+// thread, beyond which a CPU gains nothing.
 Room DivideRoom(size_t available, int threads);
 
-// The least that DivideRoom needs to give a workspace of `least_workspace`.
-size_t LeastRoom(size_t least_workspace);
+// The least that DivideRoom needs to give `threads` workers a workspace of `least_workspace`.
+size_t LeastRoom(size_t least_workspace, int threads);
 
 // First sequence of each pass, and the number of sequences, for sequences of `tokens` tokens,
 // longest first. Passes hold at most `batch_tokens` tokens (one sequence may hold more) and their

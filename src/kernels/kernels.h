@@ -6,7 +6,8 @@
 //
 // Same answers: a row of the output depends on its own row (attention, LSTM: its own sequence)
 // alone, and is summed in an order that does not depend on how many other rows there are or where
-// it lies. SPDX-License-Identifier: Apache-2.0
+// it lies.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>
@@ -134,14 +135,10 @@ class Kernels {
 };
 
 // The fastest f32 kernels of this machine. `isa` forces one: "avx512", "avx2", "portable"; nullptr
-// or
-// "" takes the environment variable WATERLINE_ISA, and without it the best. nullptr when the
+// or "" takes the environment variable WATERLINE_ISA, and without it the best. nullptr when the
 // machine lacks `isa` or there is no such name. The object lives for ever.
 const Kernels* CpuKernels(const char* isa = nullptr);
 // Every instruction set this build has, fastest first, whether or not the machine can run it.
 std::span<const char* const> CpuIsaNames();
-
-// Kernels that compute nothing and report the sizes of `like`: for planning a pass.
-class DryKernels;
 
 }  // namespace waterline

@@ -57,7 +57,7 @@ Plan Arena::MakePlan() && {
     return a->bytes != b->bytes ? a->bytes > b->bytes : a->birth < b->birth;
   });
 
-  // Placed slots sorted by offset; few enough (tens) that a linear scan beats a tree.
+  // Placed slots sorted by offset; few enough (hundreds) that a linear scan beats a tree.
   std::pmr::vector<const Slot*> placed(memory);
   placed.reserve(order.size());
   for (Slot* slot : order) {

@@ -13,7 +13,7 @@
 namespace waterline {
 
 enum class Use {
-  kWeights,    // Packed or mapped weights, position tables.
+  kWeights,    // Packed weights, position tables, the list of tensors.
   kTokenizer,  // Vocabulary, merges, normalisation tables.
   kStaging,    // Requests in flight: words, ids, batches, results that are not handed over yet.
   kWorkspace,  // The arena blocks that forward passes run in.

@@ -26,8 +26,6 @@ std::string Binder::Full(std::string_view name) const {
   return prefix_.empty() ? std::string(name) : fmt::format("{}.{}", prefix_, name);
 }
 
-bool Binder::Has(std::string_view name) const { return file_->Find(Full(name)) != nullptr; }
-
 const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<int64_t> shape) {
   const std::string full = Full(name);
   const StoredTensor* tensor = file_->Find(full);
@@ -285,7 +283,10 @@ Table Binder::Map(const StoredTensor* tensor, int64_t rows, int64_t cols) {
 const float* Binder::Row(std::string_view name, int64_t rows, int64_t cols, int64_t row) {
   float* values = TakeFloats(cols);
   const StoredTensor* tensor = Read(name, {rows, cols});
-  if (tensor != nullptr && values != nullptr) {
+  if (row >= rows) {
+    report_->problems.push_back(
+        fmt::format("{} has {} rows, but row {} is needed", Full(name), rows, row));
+  } else if (tensor != nullptr && values != nullptr) {
     ToF32(tensor->type, tensor->data + static_cast<size_t>(row * cols) * DtypeBytes(tensor->type),
           values, static_cast<size_t>(cols));
     CheckFinite(name, values, static_cast<size_t>(cols));

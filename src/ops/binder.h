@@ -47,7 +47,6 @@ class Binder {
   Binder In(std::string_view prefix) const;
 
   bool measuring() const { return block_.empty(); }
-  bool Has(std::string_view name) const;
 
   // `name`.weight [out, in] and `name`.bias [out].
   Weight Linear(std::string_view name, int64_t out, int64_t in, bool bias = true);

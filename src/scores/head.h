@@ -13,13 +13,6 @@
 
 namespace waterline {
 
-// Spans whose vectors are wanted: words [starts[n], ends[n]] (inclusive, rows of the batch's
-// words).
-struct WantedSpans {
-  std::pmr::vector<int32_t> starts;
-  std::pmr::vector<int32_t> ends;
-};
-
 // What one pass leaves behind. Buffers of the arena; they must die before the pass ends.
 struct Scores {
   Mat logits;  // [1, batch.score_begins.back()]: for each sequence [words, widths, labels].

@@ -1,5 +1,6 @@
 // Short pieces merge by scanning for the least rank, long ones through a heap; the order is the
-// same: by rank, then from left to right. SPDX-License-Identifier: Apache-2.0
+// same: by rank, then from left to right.
+// SPDX-License-Identifier: Apache-2.0
 #include "tokens/bpe.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,6 @@
 // Viterbi over byte positions; the same order of additions and comparisons as the reference, so
-// ties and rounding fall alike. SPDX-License-Identifier: Apache-2.0
+// ties and rounding fall alike.
+// SPDX-License-Identifier: Apache-2.0
 #include "tokens/unigram.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,6 @@
 // Sizes, names and widening of number types. f16 widens eight at a time where the processor has
-// F16C, else by integer arithmetic that compilers vectorise. SPDX-License-Identifier: Apache-2.0
+// F16C, else by integer arithmetic that compilers vectorise.
+// SPDX-License-Identifier: Apache-2.0
 #include "weights/dtype.h"
 
 #include <bit>

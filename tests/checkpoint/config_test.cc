@@ -119,7 +119,7 @@ TEST(ReadGlinerConfig, NamesKeyValueAndPossibleValues) {
   EXPECT_THAT(Refusal(R"({"words_splitter_type":3})"), HasSubstr("whitespace, spacy"));
   EXPECT_THAT(Refusal(R"({"max_len":"384"})"),
               HasSubstr("max_len is \"384\", but must be an integer"));
-  EXPECT_THAT(Refusal(R"({"max_width":0})"), HasSubstr("at least 1"));
+  EXPECT_THAT(Refusal(R"({"max_width":0})"), HasSubstr("from 1 to 65536"));
   EXPECT_THAT(Refusal(R"({"hidden_size":1e3})"), HasSubstr("hidden_size"));
   EXPECT_THAT(Refusal(R"({"fuse_layers":1})"), HasSubstr("true or false"));
   EXPECT_THAT(Refusal(R"({"ent_token":""})"), HasSubstr("not empty"));

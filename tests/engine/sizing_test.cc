@@ -45,14 +45,14 @@ TEST(DivideRoom, KeepsItsSharesWithinWhatThereIs) {
     EXPECT_LE(room.staging + room.workspace, available);
   }
   EXPECT_EQ(DivideRoom(100 * kMiB, 2).staging, 25 * kMiB);
-  EXPECT_EQ(DivideRoom(4096 * kMiB, 2).staging, 64 * kMiB);
+  EXPECT_EQ(DivideRoom(4096 * kMiB, 2).staging, 65 * kMiB + kMiB / 8);
   EXPECT_EQ(DivideRoom(4096 * kMiB, 2).workspace, 256 * kMiB);
 }
 
 TEST(LeastRoom, IsEnoughForTheWorkspaceAndNoMore) {
   for (const size_t workspace :
        {size_t{4096}, size_t{1} << 20, size_t{1} << 22, size_t{77777777}}) {
-    const size_t room = LeastRoom(workspace);
+    const size_t room = LeastRoom(workspace, 1);
     EXPECT_GE(DivideRoom(room, 1).workspace, workspace);
     EXPECT_LT(DivideRoom(room - 8, 1).workspace, workspace);
   }

@@ -4,7 +4,8 @@
 // The objects that define an Isa are compiled with flags the machine may not support, so they must
 // not define anything the linker could pick for the rest of the program
 // (tools/check_isa_objects.sh). That is why this header has plain structs and pointers only: no
-// span, no inline function, no class with virtual functions. SPDX-License-Identifier: Apache-2.0
+// span, no inline function, no class with virtual functions.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,9 @@ namespace waterline {
 // `first` on.
 //
 // b lies in panels. Columns [n, n + w) begin at b + n * b_depth:
-//   wide    w = panel (less in the last one, in whole vectors); term k of column n + x is at k w +
-//   x. narrow  w = lanes.
+//   wide    w = panel (less in the last one, in whole vectors)
+//   narrow  w = lanes
+// and term k of column n + x is at k w + x behind it.
 // Columns past `cols` in the last vector must exist in b; they are computed and dropped.
 struct Gemm {
   const float* a = nullptr;  // [rows, depth]

@@ -1,6 +1,6 @@
 // The recurrence of a bidirectional LSTM: all sequences step together, so that the recurrent
-// product has as many rows as there are sequences still running. SPDX-License-Identifier:
-// Apache-2.0
+// product has as many rows as there are sequences still running.
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <numeric>
 

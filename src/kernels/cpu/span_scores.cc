@@ -1,6 +1,7 @@
 // Scores of all spans: rows act(u_i + v_{i+k}) are built tile by tile and multiplied with the
 // labels, which lie packed in the scratch. Nothing of size words x widths x features exists.
-// Without an activation the score is a sum, u_i g + v_{i+k} g. SPDX-License-Identifier: Apache-2.0
+// Without an activation the score is a sum, u_i g + v_{i+k} g.
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
 
