@@ -164,6 +164,25 @@ TEST(BadCheckpoint, AConfigThatContradictsTheTokenizerIsRefused) {
   EXPECT_THAT(error.message, HasSubstr("232"));
 }
 
+TEST(BadCheckpoint, SizesThatCannotBeAreRefused) {
+  for (const char* huge : {"2305843009213693952", "70000"}) {
+    BrokenCheckpoint checkpoint("us_markerV0");
+    checkpoint.Replace("gliner_config.json", "\"max_width\": ",
+                       "\"max_width\": " + std::string(huge) + ", \"was_width\": ");
+    const Error error = MustFail(checkpoint.path());
+    EXPECT_EQ(error.code, Code::kBadModel);
+    EXPECT_THAT(error.message, HasSubstr("max_width"));
+    EXPECT_THAT(error.message, HasSubstr("65536"));
+  }
+}
+
+TEST(BadCheckpoint, AVocabularyThatIsNotTheEmbeddingsIsRefused) {
+  BrokenCheckpoint checkpoint("bb_bert");
+  checkpoint.Replace("gliner_config.json", "\"vocab_size\": 293", "\"vocab_size\": 292");
+  const Error misshapen = MustFail(checkpoint.path());
+  EXPECT_THAT(misshapen.message, HasSubstr("expected [292, 32]"));
+}
+
 class BadText : public testing::Test {
  protected:
   const Engine engine_ = *Engine::Load((kModels / "us_markerV0" / "checkpoint").string(),
@@ -197,6 +216,23 @@ TEST_F(BadText, LabelsAreChecked) {
   EXPECT_TRUE(empty.ok());
   const auto nan = engine_.Extract({"text"}, {{"person", {}}}, {.threshold = kNaN});
   EXPECT_FALSE(nan.ok());
+}
+
+TEST_F(BadText, SettingsOfADocumentRefuseItAlone) {
+  const std::vector<Label> marker = {{"a <<ENT>> b", {}}};
+  const std::vector<Label> none;
+  const Document documents[] = {{.text = "fine"},
+                                {.text = "no number", .threshold = kNaN},
+                                {.text = "bad label", .labels = &marker},
+                                {.text = "no labels", .labels = &none}};
+  const Label labels[] = {{"person", {}}};
+  const auto found = engine_.Extract(std::span(documents), std::span(labels));
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  EXPECT_FALSE((*found)[0].error);
+  EXPECT_TRUE((*found)[1].error);
+  EXPECT_TRUE((*found)[2].error);
+  EXPECT_FALSE((*found)[3].error);
+  EXPECT_TRUE((*found)[3].entities.empty());
 }
 
 TEST_F(BadText, AMegabyteOfOneWordIsRefusedWithItsSize) {

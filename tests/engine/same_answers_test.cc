@@ -118,6 +118,23 @@ TEST_P(SameAnswers, UnderAnyBudget) {
   (void)refused_any;
 }
 
+TEST_P(SameAnswers, WithMoreThreadsThanTheSmallestBudgetSeemsToAllow) {
+  const std::string model = kModels / GetParam() / "checkpoint";
+  const auto report = Inspect(model, {.threads = 64});
+  ASSERT_TRUE(report.ok());
+  const Engine crowded =
+      MustLoad(GetParam(), {.memory_budget = report->smallest_budget, .threads = 64});
+  const Engine free = MustLoad(GetParam(), {.threads = 1});
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) texts.push_back(random_.Text(1 + i % 20));
+  const std::vector<Extraction> got = MustExtract(crowded, texts, labels_, options_);
+  const std::vector<Extraction> expected = MustExtract(free, texts, labels_, options_);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    ASSERT_FALSE(got[i].error) << got[i].error->message;
+    EXPECT_TRUE(SameBits(got[i], expected[i])) << texts[i];
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, SameAnswers, testing::ValuesIn(kCheckpoints),
                          [](const auto& test) { return std::string(test.param); });
 
