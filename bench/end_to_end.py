@@ -6,7 +6,8 @@
 Cases: the default model on sentences and a random checkpoint of the small shape on texts of about
 115 words, each at 1 and 2 threads, with the budget that the program takes by itself and with a
 tight one. Every run is a process of its own; a round runs every case once, in random order; medians
-of the rounds are printed. The machine should be idle: the load average is told and recorded.
+of the rounds are printed. The machine should be idle: a run during which other processes (or other
+guests of the host) took more than 5 % of the cores is repeated, and marked if that does not help.
 
     texts/s, tokens/s  whole run without load: reading, extraction, writing. Tokens of the encoder
                        with prompts and specials, without padding.
@@ -58,20 +59,24 @@ def fail(text):
 
 
 def run_process(command, out, stdin=None):
-    """Wall seconds, CPU seconds, peak resident bytes and standard error of a command."""
+    """Wall and CPU seconds, peak resident bytes, the share of the cores that others took; and the
+    standard error of a command."""
     with tempfile.TemporaryFile() as errors:
+        busy = machine.busy_seconds()
         begin = time.perf_counter()
         process = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=out,
                                    stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begin
+        busy = machine.busy_seconds() - busy
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
         text = errors.read().decode(errors="replace")
     if process.returncode != 0:
         fail(f"exit status {process.returncode} of: {' '.join(map(str, command))}\n{text[-2000:]}")
-    return {"wall_seconds": wall, "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            "peak_bytes": usage.ru_maxrss * 1024}, text
+    own = usage.ru_utime + usage.ru_stime
+    return {"wall_seconds": wall, "cpu_seconds": own, "peak_bytes": usage.ru_maxrss * 1024,
+            "others_share": max(0.0, busy - own) / (wall * os.cpu_count())}, text
 
 
 def number(text):
@@ -184,6 +189,9 @@ def parse_arguments():
     parser.add_argument("--program", default="build/waterline", help="build/waterline")
     parser.add_argument("--quick", action="store_true", help="2 rounds over a quarter of the texts")
     parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
+    parser.add_argument("--retries", type=int, default=2, help="of a disturbed run: 2")
+    parser.add_argument("--patience", type=float, default=10,
+                        help="seconds that a run waits for the machine to become idle: 10")
     parser.add_argument("--models", default="default,small",
                         help="of default, tiny, small, medium, large: default,small")
     parser.add_argument("--threads", default="1,2", help="thread counts: 1,2")
@@ -221,8 +229,6 @@ def main():
     about = machine.describe(program)
     note(f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; "
          f"load average {about['load_average'][0]:.2f}")
-    if about["load_average"][0] > 0.5:
-        note("the machine is not idle: these figures are not worth keeping")
 
     cases = [Case(key, "waterline", count, budget) for key, model in models.items()
              for count in threads for budget in ("", model.tight)]
@@ -240,18 +246,21 @@ def main():
         dice = random.Random(seed)
         for i in range(rounds):
             for case in dice.sample(cases, len(cases)):
-                load = os.getloadavg()[0]
-                if case.engine == "waterline":
-                    sample, found = run_waterline(program, models[case.model], case,
-                                                  files[case.model])
-                else:
-                    sample, found = run_reference(arguments.reference, models[case.model], case,
-                                                  files[case.model], scratch)
-                sample["load_average"] = load
+                for _ in range(arguments.retries + 1):
+                    machine.wait_until_idle(arguments.patience, report.MOST_DISTURBANCE)
+                    if case.engine == "waterline":
+                        sample, found = run_waterline(program, models[case.model], case,
+                                                      files[case.model])
+                    else:
+                        sample, found = run_reference(arguments.reference, models[case.model], case,
+                                                      files[case.model], scratch)
+                    note(f"round {i + 1} of {rounds}: {report.describe(case)}: "
+                         f"{sample['texts_per_second']:.2f} texts/s; others took "
+                         f"{100 * sample['others_share']:.0f} % of the cores")
+                    if not report.disturbed(sample):
+                        break
                 results[case].append(sample)
                 entities[case] = found
-                note(f"round {i + 1} of {rounds}: {report.describe(case)}: "
-                     f"{sample['texts_per_second']:.2f} texts/s")
 
     print(f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; commit "
           f"{about['commit'][:10]}; medians of {rounds} rounds\n")

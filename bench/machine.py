@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 
 # Instruction sets that the kernels use or will use.
 FLAGS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile",
@@ -24,6 +25,28 @@ def _output(*command):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def busy_seconds():
+    """CPU seconds that all cores together have worked since boot, or that the host took from them;
+    0 where the system does not say."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    except (OSError, ValueError):
+        return 0.0
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_idle(patience, share):
+    """Returns when others took less than `share` of the cores for a second, or after `patience`
+    seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        before = busy_seconds()
+        time.sleep(1)
+        if busy_seconds() - before < share * os.cpu_count():
+            return
 
 
 def describe(program):

@@ -8,6 +8,14 @@ import collections
 import statistics
 
 
+# Share of the cores that other processes may take during a run.
+MOST_DISTURBANCE = 0.05
+
+
+def disturbed(sample):
+    return sample["others_share"] > MOST_DISTURBANCE
+
+
 def median(samples, key):
     values = [sample[key] for sample in samples if key in sample]
     return statistics.median(values) if values else None
@@ -21,7 +29,7 @@ def describe(case):
 def table(models, results):
     """Rows of text, one a case."""
     rows = [("model", "texts", "program", "threads", "budget", "texts/s", "slowest", "tokens/s",
-             "load s", "first entity s", "VmHWM MiB", "engine's peak MiB")]
+             "load s", "first entity s", "VmHWM MiB", "engine's peak MiB", "disturbed runs")]
 
     def show(value, form="{:.2f}", scale=1.0):
         return "-" if value is None else form.format(value / scale)
@@ -38,7 +46,8 @@ def table(models, results):
                      show(median(samples, "load_seconds"), "{:.3f}"),
                      show(median(samples, "first_entity_seconds"), "{:.3f}"),
                      show(median(samples, "peak_bytes"), "{:.0f}", 1 << 20),
-                     show(median(samples, "engine_peak_bytes"), "{:.0f}", 1 << 20)))
+                     show(median(samples, "engine_peak_bytes"), "{:.0f}", 1 << 20),
+                     f"{sum(map(disturbed, samples))} of {len(samples)}"))
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
              for row in rows]
