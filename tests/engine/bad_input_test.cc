@@ -248,13 +248,13 @@ TEST_F(BadText, AMegabyteOfOneWordIsRefusedWithItsSize) {
   EXPECT_EQ(engine_.Stats().staging, 0u);
 }
 
-TEST_F(BadText, AMegabyteOfPunctuationIsProcessedInWindows) {
-  const std::string text(1 << 18, '!');
+TEST_F(BadText, ManyThousandWordsAreProcessedInWindows) {
+  const std::string text(1 << 15, '!');
   const auto found = engine_.Extract({text}, {{"person", {}}}, {.threshold = 0.999999f});
   ASSERT_TRUE(found.ok());
   ASSERT_FALSE((*found)[0].error) << (*found)[0].error->message;
-  EXPECT_EQ((*found)[0].words, 1 << 18);
-  EXPECT_GT((*found)[0].windows, 600);
+  EXPECT_EQ((*found)[0].words, 1 << 15);
+  EXPECT_GT((*found)[0].windows, 80);
 }
 
 TEST_F(BadText, NothingAndBlanksHaveNoEntities) {
