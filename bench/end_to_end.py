@@ -133,7 +133,7 @@ def run_waterline(program, model, case, files):
     return sample, entities
 
 
-def run_reference(python, model, case, files, directory):
+def run_reference(python, model, case, directory):
     job = os.path.join(directory, "job.json")
     with open(job, "w", encoding="utf-8") as file:
         json.dump({"model": str(model.directory), "labels": workloads.LABELS, "texts": model.texts,
@@ -217,6 +217,39 @@ def prepare_models(names, quick):
     return models
 
 
+def run_case(arguments, program, model, case, scratch):
+    """The sample and the entities of one run; a disturbed one is repeated."""
+    for _ in range(arguments.retries + 1):
+        machine.wait_until_idle(arguments.patience, report.MOST_DISTURBANCE)
+        if case.engine == "waterline":
+            sample, found = run_waterline(program, model, case, write_inputs(model, scratch))
+        else:
+            sample, found = run_reference(arguments.reference, model, case, scratch)
+        note(f"{report.describe(case)}: {sample['texts_per_second']:.2f} texts/s; others took "
+             f"{100 * sample['others_share']:.0f} % of the cores")
+        if not report.disturbed(sample):
+            break
+    return sample, found
+
+
+def measure(arguments, program, models, cases):
+    """{case: samples}, {case: entities}, of all rounds or of those until an interrupt."""
+    results, entities = {}, {}
+    with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
+        try:
+            for i in range(arguments.rounds):
+                note(f"round {i + 1} of {arguments.rounds}")
+                for case in random.sample(cases, len(cases)):
+                    sample, found = run_case(arguments, program, models[case.model], case, scratch)
+                    results.setdefault(case, []).append(sample)
+                    entities[case] = found
+        except KeyboardInterrupt:
+            note("interrupted; what was measured until now follows")
+    in_order = [case for case in cases if case in results]
+    return ({case: results[case] for case in in_order},
+            {case: entities[case] for case in in_order})
+
+
 def main():
     arguments = parse_arguments()
     program = pathlib.Path(arguments.program).resolve()
@@ -224,57 +257,27 @@ def main():
         fail(f"{program} is missing; ./dev build makes it")
     if arguments.reference and not os.access(arguments.reference, os.X_OK):
         fail(f"--reference {arguments.reference} is not an interpreter")
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
     threads = [int(count) for count in arguments.threads.split(",")]
     models = prepare_models(arguments.models.split(","), arguments.quick)
-    about = machine.describe(program)
-    note(f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; "
-         f"load average {about['load_average'][0]:.2f}")
-
     cases = [Case(key, "waterline", count, budget) for key, model in models.items()
              for count in threads for budget in ("", model.tight)]
     if arguments.reference:
         cases += [Case(key, "reference", max(threads), "") for key in models]
-    rounds = arguments.rounds or (2 if arguments.quick else 5)
-    seed = time.time_ns() % 1_000_000
-    results = {case: [] for case in cases}
-    entities = {}
-    with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
-        files = {}
-        for key, model in models.items():
-            os.mkdir(os.path.join(scratch, key))
-            files[key] = write_inputs(model, os.path.join(scratch, key))
-        dice = random.Random(seed)
-        for i in range(rounds):
-            for case in dice.sample(cases, len(cases)):
-                for _ in range(arguments.retries + 1):
-                    machine.wait_until_idle(arguments.patience, report.MOST_DISTURBANCE)
-                    if case.engine == "waterline":
-                        sample, found = run_waterline(program, models[case.model], case,
-                                                      files[case.model])
-                    else:
-                        sample, found = run_reference(arguments.reference, models[case.model], case,
-                                                      files[case.model], scratch)
-                    note(f"round {i + 1} of {rounds}: {report.describe(case)}: "
-                         f"{sample['texts_per_second']:.2f} texts/s; others took "
-                         f"{100 * sample['others_share']:.0f} % of the cores")
-                    if not report.disturbed(sample):
-                        break
-                results[case].append(sample)
-                entities[case] = found
 
-    print(f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; commit "
-          f"{about['commit'][:10]}; medians of {rounds} rounds\n")
-    print("\n".join(report.table(models, results)), end="\n\n")
-    print("\n".join(report.speedups(results)))
+    about = machine.describe(program)
+    heading = (f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; commit "
+               f"{about['commit'][:10]}")
+    note(heading)
+    results, entities = measure(arguments, program, models, cases)
     agreed = report.agreements(entities)
-    for case, base, found in agreed:
-        print(f"{report.describe(case)} against {base.engine}: {found['ours']} entities, "
-              f"{found['same']} of {found['reference']} the same, scores differ by at most "
-              f"{found['largest_score_difference']:.1e}")
+    print(heading + f"; medians of {arguments.rounds} rounds\n")
+    print("\n".join(report.table(models, results)), end="\n\n")
+    print("\n".join(report.speedups(results) + [report.tell(*row) for row in agreed]))
     if arguments.json:
         pathlib.Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
         with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": about, "rounds": rounds, "seed": seed, "quick": arguments.quick,
+            json.dump({"machine": about, "arguments": vars(arguments),
                        "samples": [dict(case._asdict(), texts=len(models[case.model].texts),
                                         samples=found) for case, found in results.items()],
                        "agreement": [dict(found, case=case._asdict(), base=base._asdict())

@@ -1,7 +1,7 @@
 """Tables and comparisons of what bench/end_to_end.py measured.
 
-A case has model, engine ("waterline" or "reference"), threads and budget; a sample is a dictionary of
-what one run took.
+A case has model, engine ("waterline" or "reference"), threads and budget; a sample is a dictionary
+of what one run took.
 """
 # SPDX-License-Identifier: Apache-2.0
 import collections
@@ -75,6 +75,12 @@ def agreements(entities):
         rows += [(case, base, compare(entities[case], entities[base]))
                  for case in cases if case != base]
     return rows
+
+
+def tell(case, base, found):
+    return (f"{describe(case)} against {base.engine}: {found['ours']} entities, {found['same']} of "
+            f"{found['reference']} the same, scores differ by at most "
+            f"{found['largest_score_difference']:.1e}")
 
 
 def speedups(results):
