@@ -12,7 +12,8 @@ guests of the host) took more than 5 % of the cores is repeated, and marked if t
     texts/s, tokens/s  whole run without load: reading, extraction, writing. Tokens of the encoder
                        with prompts and specials, without padding.
     load               the model, as the program tells it; of the Python package, start to loaded.
-    first entity       from the start of a process to the line with the entities of one short text.
+    first entity       from the start of a process to the line with the entities of one short text
+                       (in which a random checkpoint may find none).
     VmHWM              peak of the resident memory, mapped file pages included.
 
 --reference names an interpreter with gliner (2 threads, batches of 8, warmed up; its start and load
