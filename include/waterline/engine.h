@@ -8,8 +8,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -18,23 +20,47 @@
 #include <string_view>
 #include <vector>
 
+#include "waterline/memory.h"
 #include "waterline/result.h"
 
 namespace waterline {
 
+// One pass over a batch that has just ended.
+struct BatchReport {
+  int64_t sequences = 0;
+  int64_t tokens = 0;
+  int64_t words = 0;
+  int64_t labels = 0;
+  size_t planned = 0;           // Bytes of workspace that it had.
+  size_t workspace_in_use = 0;  // Bytes that all running passes have, this one included.
+  size_t in_use = 0;            // Bytes counted against the budget.
+  double seconds = 0;           // From its plan to its entities, without waiting for memory.
+};
+
 struct EngineOptions {
   // Bytes that the engine may hold at once: weights, tokenizer, texts in flight, workspace. Never
-  // exceeded. 0: half of the memory that the machine has free at load. Tensors that are read in
-  // place from the mapped checkpoint (word embeddings) are file pages that the system can drop at
-  // any time; Stats reports them beside the budget.
+  // exceeded; docs/memory.md says what counts. 0: half of the memory that is free at load, under
+  // the limit of the control group where there is one (of what shared_budget leaves, with one).
   size_t memory_budget = 0;
   // Worker threads; 0: one for each core.
   int threads = 0;
-  // Most tokens that one pass encodes together. Larger batches need more workspace and stop being
-  // faster on a CPU. A single longer text is encoded alone.
-  int64_t batch_tokens = 1024;
+  // Most tokens that one pass encodes together; a single longer text is encoded alone. 0: as many
+  // as a worker's share of the workspace holds, up to 1024, beyond which a CPU gains nothing.
+  int64_t batch_tokens = 0;
   // Instruction set: "avx512", "avx2", "portable"; empty: WATERLINE_ISA, or the machine's best.
   std::string isa = {};
+  // Several engines in one number: what this one holds is taken from it too, and memory_budget is
+  // then the most that this one may take.
+  std::optional<MemoryBudget> shared_budget = {};
+  // After this long without a call the idle workspace goes back to the system (Engine::Trim); 0:
+  // never by itself.
+  std::chrono::milliseconds idle_trim{0};
+  // Called at the end of each pass, on the worker that ran it, by several at once. Must not throw,
+  // and must not call Extract, Plan or Lease of this engine.
+  std::function<void(const BatchReport&)> observer = {};
+  // Only Plan and Stats are wanted: no weights are read and no workspace is taken, but both are
+  // counted and answered as if. Extract and Lease are refused.
+  bool plan_only = false;
 };
 
 // An entity type. The name is what comes back; the description, where there is one, is what the
@@ -67,6 +93,12 @@ struct ExtractOptions {
   bool reference_alignment = false;
   bool class_scores = false;  // Fill Extraction::class_scores.
   bool vectors = false;       // Fill Extraction::vectors and label_vectors.
+  // How long the call may wait for memory that other calls hold. A text whose pass cannot begin in
+  // time is refused, with the same code.
+  WaitLimit wait = {};
+  // Memory of Engine::Lease for the passes of this call, which then wait for nobody; nullptr: the
+  // workspace that all calls share. One call at a time.
+  const MemoryLease* lease = nullptr;
 };
 
 // A candidate given by the caller, in the unit of ExtractOptions::offsets.
@@ -106,7 +138,8 @@ struct Extraction {
   //                     own that cannot be used, a word that is longer than the encoder.
   //   kOverBudget       it needs more memory than the budget leaves; says both.
   //   kBadModel         its scores are not numbers: the checkpoint's weights are broken.
-  //   kIo               the system refused memory.
+  //   kIo               the system refused memory, or to read the checkpoint.
+  //   kDeadline, kCancelled  its pass had to wait beyond ExtractOptions::wait.
   std::optional<Error> error;
   // Ordered by start; same start: by descending score. As the Python package orders them.
   std::vector<Entity> entities;
@@ -136,30 +169,59 @@ struct BatchPlan {
   int64_t tokens = 0;
   int64_t words = 0;
   int64_t labels = 0;
-  size_t bytes = 0;            // Peak of the pass.
-  size_t workspace_bytes = 0;  // What there is.
-  std::vector<PlannedBuffer> buffers;
+  size_t bytes = 0;                    // Peak of the pass.
+  std::vector<PlannedBuffer> buffers;  // Of RunPlan::largest; empty elsewhere.
+};
+
+struct PlannedRefusal {
+  size_t text = 0;  // Index into the texts of the call.
+  Error error;
+};
+
+// What a call would do.
+struct RunPlan {
+  std::vector<BatchPlan> batches;  // In the order in which they would begin.
+  BatchPlan largest;               // The first of those with the highest peak.
+  std::vector<PlannedRefusal> refused;
+  int64_t texts = 0;
+  int64_t tokens = 0;  // Of all batches.
+  int64_t splits = 0;  // Batches cut in two because their plan did not fit.
 };
 
 // Bytes unless said otherwise.
 struct EngineStats {
   size_t memory_budget = 0;
-  size_t in_use = 0;  // Counted against the budget now.
-  size_t peak = 0;    // Most that was counted at once since load.
+  bool automatic = false;  // The budget is a share of
+  size_t available = 0;    // what the machine or the control group had free at load.
+  size_t in_use = 0;       // Counted against the budget now.
+  size_t peak = 0;         // Most that was counted at once since load,
+  size_t recent_peak = 0;  // and since ResetPeaks.
   size_t weights = 0;
   size_t tokenizer = 0;
-  size_t staging = 0;         // Texts in flight, now.
-  size_t workspace = 0;       // The block that passes run in.
-  size_t workspace_peak = 0;  // Most of it that passes held at once.
-  size_t mapped = 0;          // Tensors read in place from the file, beside the budget.
-  int64_t batches = 0;        // Passes run.
-  int64_t tokens = 0;         // Tokens encoded, prompts and specials included.
+  size_t staging = 0;           // The block for texts in flight.
+  size_t staging_in_use = 0;    // Of it: texts in flight now,
+  size_t staging_peak = 0;      // most at once since ResetPeaks.
+  size_t workspace = 0;         // The block that passes run in.
+  size_t workspace_in_use = 0;  // Of it: passes and leases now,
+  size_t workspace_peak = 0;    // most at once since ResetPeaks.
+  size_t leased = 0;            // Of it: leases now.
+  size_t in_file = 0;   // Tensors whose rows are read from the file when a token needs them.
+  int64_t batches = 0;  // Passes run.
+  int64_t tokens = 0;   // Tokens encoded, prompts and specials included.
   int64_t texts = 0;
-  int64_t splits = 0;    // Batches cut in two because their plan did not fit.
-  int64_t refusals = 0;  // Texts refused for their size.
-  size_t last_plan = 0;  // Peak of the last pass.
+  int64_t plans = 0;         // Passes planned, those that did not fit included.
+  int64_t splits = 0;        // Batches cut in two because their plan did not fit.
+  int64_t refusals = 0;      // Texts refused for their size.
+  int64_t trims = 0;         // Times that idle memory was given back.
+  size_t largest_plan = 0;   // Highest peak of a pass.
+  size_t last_plan = 0;      // Peak of the last pass.
+  int64_t batch_tokens = 0;  // Most tokens of a pass of several texts.
   int threads = 0;
   std::string isa;
+  // Of the process, as the system counts it: pages that are resident now, and the most since its
+  // start. 0 where the system does not say.
+  size_t resident = 0;
+  size_t resident_peak = 0;
 };
 
 // What a checkpoint is, and what it takes to run it.
@@ -210,6 +272,8 @@ class Engine {
   //         kOverBudget  the budget is too small; gives the smallest that would do.
   //         kInvalidArgument  options out of range.
   //         kIo          the system refused to read, or to give memory or threads.
+  // The weights and the tokenizer of a checkpoint that another engine of the process holds for the
+  // same instruction set are shared with it, and counted in the budget of each.
   static Result<Engine> Load(const std::string& model, const EngineOptions& options = {});
 
   // Finds the entities of every text; result[i] belongs to texts[i]. Blocks until all are done. The
@@ -218,7 +282,7 @@ class Engine {
   // Errors (of the call as a whole): kInvalidArgument  no labels; a label that is not UTF-8 or
   //   holds the model's marker; two labels with one description; labels that leave no room for
   //   text; a threshold that is not a number. kOverBudget  the labels do not fit. kIo  the system
-  //   refused memory.
+  //   refused memory. kDeadline, kCancelled  see ExtractOptions::wait.
   Result<std::vector<Extraction>> Extract(std::span<const std::string_view> texts,
                                           std::span<const Label> labels,
                                           const ExtractOptions& options = {}) const;
@@ -230,12 +294,29 @@ class Engine {
                                           std::span<const Label> labels,
                                           const ExtractOptions& options = {}) const;
 
-  // The plan of one pass over `texts` together, each cut to what the model reads at once. Nothing
-  // runs. Errors: as Extract; kInvalidArgument for a text that is not UTF-8.
-  Result<BatchPlan> Plan(std::span<const std::string_view> texts,
-                         std::span<const Label> labels) const;
+  // The passes that Extract would run over these texts when nothing else runs, and the texts that
+  // it would refuse, computed with the tokenizer and without the network. Exact but for texts with
+  // more candidates than memory, which only running shows. Errors: as Extract.
+  Result<RunPlan> Plan(std::span<const Document> documents, std::span<const Label> labels,
+                       const ExtractOptions& options = {}) const;
+  Result<RunPlan> Plan(std::span<const std::string_view> texts, std::span<const Label> labels,
+                       const ExtractOptions& options = {}) const;
+
+  // Takes `bytes` of the workspace for the caller, for memory of his own (MemoryLease::memory) or
+  // for calls that must not wait (ExtractOptions::lease). Other calls have that much less
+  // meanwhile. Errors: kInvalidArgument  0 bytes. kOverBudget  more than the workspace has, or than
+  // other leases leave of it; says both. kDeadline, kCancelled  passes kept it for longer than
+  // `wait`.
+  Result<MemoryLease> Lease(size_t bytes, const WaitLimit& wait = {}) const;
+
+  // Gives the workspace and staging that no call uses back to the system, and what the allocator of
+  // the process keeps for nothing. The budget stays reserved; the next call takes the pages again.
+  // Returns the bytes that the resident memory of the process fell by.
+  size_t Trim() const;
 
   EngineStats Stats() const;
+  // Begins recent_peak, staging_peak and workspace_peak again from what is in use.
+  void ResetPeaks() const;
 
  private:
   struct Impl;  // Keeps every other header private.

@@ -15,7 +15,9 @@ enum class Code {
   kBadModel,         // A checkpoint that is broken or contradicts itself.
   kUnsupported,      // A checkpoint or option that is sound, but that this build cannot run.
   kOverBudget,       // More memory than the budget leaves; the message says how much would do.
-  kIo,               // The operating system refused to read, map or write.
+  kIo,               // The operating system refused to read, to write or to give memory.
+  kDeadline,         // Memory that others hold did not become free in time.
+  kCancelled,        // The caller requested a stop.
   kInternal,         // A defect of Waterline.
 };
 
