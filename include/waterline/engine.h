@@ -314,12 +314,13 @@ class Engine {
   // Returns the bytes that the resident memory of the process fell by.
   size_t Trim() const;
 
-  EngineStats Stats() const;
+  EngineStats Stats() const;  // Of plan_only: as after loading.
   // Begins recent_peak, staging_peak and workspace_peak again from what is in use.
   void ResetPeaks() const;
 
- private:
   struct Impl;  // Keeps every other header private.
+
+ private:
   explicit Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };

@@ -14,6 +14,7 @@
 namespace waterline {
 
 class Budget;
+class Workspace;
 
 // How long a caller waits for memory. Who waits, waits in order of arrival.
 struct WaitLimit {
@@ -42,6 +43,7 @@ class MemoryLease {
  private:
   friend class Engine;
   friend class MemoryBudget;
+  friend Workspace* WorkspaceOf(const MemoryLease* lease);
   struct Impl;
   explicit MemoryLease(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -17,6 +17,10 @@ const char* CodeName(Code code) {
       return "over_budget";
     case Code::kIo:
       return "io";
+    case Code::kDeadline:
+      return "deadline";
+    case Code::kCancelled:
+      return "cancelled";
     case Code::kInternal:
       return "internal";
   }

@@ -28,11 +28,12 @@ void ThreadPool::Stop() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::For(int64_t count, const std::function<void(int64_t)>& item) {
+void ThreadPool::For(int64_t count, FunctionRef<void(int64_t)> item) {
   if (count <= 0) return;
-  Loop loop{&item, count};
+  Loop loop{item, count};
   std::unique_lock lock(mutex_);
-  loops_.push_back(&loop);
+  (first_ == nullptr ? first_ : last_->behind) = &loop;
+  last_ = &loop;
   work_.notify_all();
   done_.wait(lock, [&loop] { return loop.next == loop.count && loop.running == 0; });
 }
@@ -41,14 +42,14 @@ void ThreadPool::Work(const std::function<void()>& prepare) {
   if (prepare) prepare();
   std::unique_lock lock(mutex_);
   while (true) {
-    work_.wait(lock, [this] { return stopping_ || !loops_.empty(); });
-    if (loops_.empty()) return;
-    Loop* loop = loops_.front();
+    work_.wait(lock, [this] { return stopping_ || first_ != nullptr; });
+    if (first_ == nullptr) return;
+    Loop* loop = first_;
     const int64_t index = loop->next++;
     ++loop->running;
-    if (loop->next == loop->count) loops_.remove(loop);
+    if (loop->next == loop->count) first_ = loop->behind;  // The first is the only one handed out.
     lock.unlock();
-    (*loop->item)(index);
+    loop->item(index);
     lock.lock();
     --loop->running;
     if (loop->next == loop->count && loop->running == 0) done_.notify_all();

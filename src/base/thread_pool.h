@@ -5,10 +5,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/function_ref.h"
 
 namespace waterline {
 
@@ -24,17 +25,19 @@ class ThreadPool {
   ~ThreadPool();
 
   // Calls item(0) ... item(count - 1) on the workers, each once, in any order, at most threads() at
-  // a time; returns when all have returned. `item` must not throw, and must not call For.
-  void For(int64_t count, const std::function<void(int64_t)>& item);
+  // a time; returns when all have returned. `item` must not throw, and must not call For. Allocates
+  // nothing.
+  void For(int64_t count, FunctionRef<void(int64_t)> item);
 
   int threads() const { return static_cast<int>(workers_.size()); }
 
  private:
-  struct Loop {
-    const std::function<void(int64_t)>* item;
+  struct Loop {  // On the stack of its caller.
+    FunctionRef<void(int64_t)> item;
     int64_t count;
     int64_t next = 0;     // First item not handed out yet.
     int64_t running = 0;  // Items handed out and not finished.
+    Loop* behind = nullptr;
   };
 
   void Work(const std::function<void()>& prepare);
@@ -43,7 +46,8 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;
-  std::list<Loop*> loops_;  // Loops with items left to hand out.
+  Loop* first_ = nullptr;  // Loops with items left to hand out, oldest first.
+  Loop* last_ = nullptr;
   bool stopping_ = false;
   std::vector<std::thread> workers_;
 };

@@ -9,6 +9,7 @@
 
 #include "engine/model.h"
 #include "engine/sizing.h"
+#include "memory/block.h"
 #include "waterline/engine.h"
 
 namespace waterline {
@@ -40,7 +41,7 @@ std::string DescribeHead(const GlinerConfig& c) {
 }
 
 Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions& options) {
-  Result<Settings> settings = Resolve(options);
+  Result<Settings> settings = Resolve(options, std::nullopt);
   if (!settings.ok()) return settings.error();
   const Kernels& kernels = *settings->kernels;
 
@@ -49,7 +50,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   BudgetResource memory(unlimited, Use::kLoading);
   Result<Checkpoint> checkpoint = OpenCheckpoint(model, unlimited, &tokenizer_memory);
   if (!checkpoint.ok()) return checkpoint.error();
-  Result<Measure> measure = MeasureCheckpoint(*checkpoint, *settings, unlimited);
+  Result<Measure> measure = MeasureCheckpoint(*checkpoint, kernels, unlimited);
   if (!measure.ok()) return measure.error();
   // Held from here on, so that the tables of the network's own count as they do after Load.
   BudgetResource weights_memory(unlimited, Use::kWeights);
@@ -83,11 +84,11 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   report.weight_bytes = measure->report.block_bytes + unlimited.in_use(Use::kWeights);
   report.mapped_bytes = measure->report.mapped_bytes;
   report.tokenizer_bytes = unlimited.in_use(Use::kTokenizer);
-  report.smallest_budget = measure->smallest_budget;
+  report.smallest_budget = SmallestBudget(*measure, settings->threads);
   report.memory_budget = settings->budget;
-  if (settings->budget < measure->smallest_budget) return report;
+  if (settings->budget < report.smallest_budget) return report;
 
-  const size_t held = unlimited.in_use() + measure->report.block_bytes;
+  const size_t held = unlimited.in_use() + PagesUp(measure->report.block_bytes);
   report.workspace_bytes = DivideRoom(settings->budget - held, settings->threads).workspace;
   constexpr int64_t kLabels = 10;
   const auto fits = [&](const BatchShape& shape) {

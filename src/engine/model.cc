@@ -95,6 +95,11 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
                     marker ? fmt::format("the id {}", *marker) : "no id")};
   }
 
+  checkpoint.prompt = {.ent_token = complete.ent_token,
+                       .sep_token = complete.sep_token,
+                       .ent_id = static_cast<int32_t>(complete.class_token_index),
+                       .embed_ent_token = complete.embed_ent_token};
+
   Result<TensorFile> tensors = TensorFile::Open(files->weights);
   if (!tensors.ok()) return tensors.error();
   checkpoint.tensors = std::make_unique<TensorFile>(std::move(*tensors));
@@ -128,13 +133,6 @@ Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels
 
 SequenceTemplate TemplateOf(const Tokenizer& tokenizer) {
   return {tokenizer.prefix(), tokenizer.suffix()};
-}
-
-PromptFormat PromptFormatOf(const GlinerConfig& config) {
-  return {.ent_token = config.ent_token,
-          .sep_token = config.sep_token,
-          .ent_id = static_cast<int32_t>(config.class_token_index),
-          .embed_ent_token = config.embed_ent_token};
 }
 
 int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder) {

@@ -11,8 +11,8 @@
 #include "checkpoint/locate.h"
 #include "encoder/encoder.h"
 #include "kernels/kernels.h"
+#include "memory/arena.h"
 #include "memory/budget.h"
-#include "memory/workspace.h"
 #include "ops/binder.h"
 #include "scores/head.h"
 #include "tokens/prompt.h"
@@ -30,6 +30,7 @@ struct Checkpoint {
   std::unique_ptr<TensorFile> tensors;
   Reservation tensors_heap;
   std::unique_ptr<Tokenizer> tokenizer;
+  PromptFormat prompt;
 };
 
 // Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are
@@ -56,9 +57,8 @@ Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels
                             std::span<std::byte> block, std::pmr::memory_resource* memory,
                             std::pmr::memory_resource* loading, BindingReport& report);
 
-// The tokens around each sequence of the checkpoint, and how its prompts are made.
+// The tokens around each sequence.
 SequenceTemplate TemplateOf(const Tokenizer& tokenizer);
-PromptFormat PromptFormatOf(const GlinerConfig& config);
 
 // Most tokens that a sequence may have: the encoder's positions, or the tokenizer's
 // model_max_length where that is less.

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
+#include <utility>
 
 namespace waterline {
 namespace {
@@ -45,33 +47,34 @@ void ReadOut(const Network& network, const Batch& batch, const Scores& scores, s
   std::erase_if(spans, [&](const Span& s) { return s.start < own_begin || s.start >= own_end; });
   ResolveOverlaps(query.rule, spans);
 
-  result.found.reserve(spans.size());
+  result.spans.reserve(spans.size());
+  if (query.class_scores) result.top.reserve(spans.size());
+  const auto width = static_cast<size_t>(network.head->vector_width());
+  if (query.vectors) result.vectors.resize(2 * spans.size() * width);
   for (const Span& span : spans) {
-    Found found;
-    found.span = span;
-    found.span.start += sequence.word_begin;
-    found.span.end += sequence.word_begin;
     if (query.class_scores) {
-      std::array<ClassScore, kTopClasses> top;
-      const size_t count = TopClasses(view, span.start, span.end - span.start, top);
-      for (size_t i = 0; i < count; ++i) {
-        found.class_scores.push_back({top[i].label, top[i].score});
-      }
+      std::array<ClassScore, kTopClasses> best;
+      TopLabels& top = result.top.emplace_back();
+      top.count = TopClasses(view, span.start, span.end - span.start, best);
+      for (size_t i = 0; i < top.count; ++i) top.scores[i] = {best[i].label, best[i].score};
     }
     if (query.vectors) {
       const int64_t word = batch.word_begins[index];
-      found.vector.resize(static_cast<size_t>(network.head->vector_width()));
-      network.head->SpanVector(scores, word + span.start, word + span.end, found.vector.data());
+      float* const vector = result.vectors.data() + 2 * result.spans.size() * width;
+      network.head->SpanVector(scores, word + span.start, word + span.end, vector);
       const float* label = scores.labels.view().row(batch.label_begins[index] + span.label);
-      found.label_vector.assign(label, label + network.head->vector_width());
+      std::copy_n(label, width, vector + width);
     }
-    result.found.push_back(std::move(found));
+    result.spans.push_back({.start = span.start + sequence.word_begin,
+                            .end = span.end + sequence.word_begin,
+                            .label = span.label,
+                            .score = span.score});
   }
 }
 
-void Refuse(std::span<const PassItem* const> items, const Error& error, bool starved) {
+void Refuse(std::span<const PassItem* const> items, const Error& error, bool starved = false) {
   for (const PassItem* item : items) {
-    item->result->found.clear();
+    item->result->Clear();
     item->result->error = error;
     item->result->starved = starved;
   }
@@ -79,61 +82,152 @@ void Refuse(std::span<const PassItem* const> items, const Error& error, bool sta
 
 Error StagingFull(const OverBudget& over) {
   return {Code::kOverBudget,
-          fmt::format("the texts in flight need {} bytes more than the memory budget leaves "
-                      "({} bytes); a higher threshold or a larger budget would do",
-                      over.wanted() - std::min(over.wanted(), over.available()), over.available())};
+          fmt::format("this text needs {} bytes for its candidates, the memory budget leaves {}; a "
+                      "higher threshold or a larger budget would do",
+                      over.wanted(), over.available())};
+}
+
+// The batch as one line of a RunPlan; with its buffers when it is the largest so far.
+void Note(RunPlan& run, size_t sequences, const Batch& batch, const Plan& plan) {
+  BatchPlan noted{.sequences = static_cast<int64_t>(sequences),
+                  .tokens = batch.tokens(),
+                  .words = static_cast<int64_t>(batch.words.size()),
+                  .labels = static_cast<int64_t>(batch.labels.size()),
+                  .bytes = plan.bytes,
+                  .buffers = {}};
+  run.tokens += noted.tokens;
+  run.batches.push_back(noted);
+  if (plan.bytes <= run.largest.bytes) return;
+  for (const Slot& slot : plan.slots) {
+    noted.buffers.push_back({slot.name, slot.bytes, slot.offset, slot.birth, slot.death});
+  }
+  run.largest = std::move(noted);
+}
+
+// One pass that is planned and has its memory.
+class Pass {
+ public:
+  Pass(const PassSetup& setup, std::span<const PassItem* const> items, const Batch& batch,
+       const Plan& plan)
+      : setup_(setup), items_(items), batch_(batch), plan_(plan) {}
+
+  void Run(std::span<std::byte> memory) {
+    Count();
+    Arena arena(memory, plan_);
+    Ops ops(*setup_.kernels, arena);
+    const Scores scores = setup_.network->Forward(ops, batch_);
+    for (size_t i = 0; i < items_.size(); ++i) {
+      try {
+        ReadOut(*setup_.network, batch_, scores, i, *items_[i], setup_.staging);
+      } catch (const OverBudget& over) {  // Too many candidates: the others of the batch have room.
+        Refuse(items_.subspan(i, 1), StagingFull(over), /*starved=*/true);
+      }
+    }
+  }
+
+  void Report(double seconds) const {
+    if (!*setup_.observer) return;
+    (*setup_.observer)({.sequences = static_cast<int64_t>(items_.size()),
+                        .tokens = batch_.tokens(),
+                        .words = static_cast<int64_t>(batch_.words.size()),
+                        .labels = static_cast<int64_t>(batch_.labels.size()),
+                        .planned = plan_.bytes,
+                        .workspace_in_use = setup_.workspace->in_use(),
+                        .in_use = setup_.budget->in_use(),
+                        .seconds = seconds});
+  }
+
+ private:
+  void Count() {
+    PassCounters& counters = *setup_.counters;
+    ++counters.batches;
+    counters.tokens += batch_.tokens();
+    counters.last_plan = plan_.bytes;
+    size_t largest = counters.largest_plan;
+    while (largest < plan_.bytes &&
+           !counters.largest_plan.compare_exchange_weak(largest, plan_.bytes)) {
+    }
+  }
+
+  const PassSetup& setup_;
+  std::span<const PassItem* const> items_;
+  const Batch& batch_;
+  const Plan& plan_;
+};
+
+// What stands against beginning a pass now.
+std::optional<Error> Late(const WaitLimit& wait) {
+  if (wait.stop.stop_requested()) return Error{Code::kCancelled, "stopped before it was read"};
+  if (wait.deadline != wait.deadline.max() && std::chrono::steady_clock::now() >= wait.deadline) {
+    return Error{Code::kDeadline, "the deadline passed before it was read"};
+  }
+  return std::nullopt;
+}
+
+// Runs `items` as one pass, or refuses them; false, with nothing done, when they are too many.
+// Throws OverBudget when the batch or its plan do not fit staging.
+bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  std::pmr::vector<const Sequence*> sequences(setup.staging);
+  sequences.reserve(items.size());
+  for (const PassItem* item : items) sequences.push_back(&item->sequence);
+  const Batch batch =
+      MakeBatch(sequences, setup.around, setup.network->head->widths(), setup.staging);
+  const Plan plan = PlanPass(*setup.network, *setup.kernels, batch, setup.staging);
+  if (setup.plan == nullptr) ++setup.counters->plans;
+  if (items.size() > 1 && plan.bytes > setup.workspace->share()) return false;
+  const auto too_large = [&](size_t capacity) {
+    return Error{Code::kOverBudget,
+                 fmt::format("this text needs {} bytes of workspace for {} words and {} labels ({} "
+                             "tokens), the memory budget leaves {}",
+                             plan.bytes, sequences[0]->words(), sequences[0]->prompt->labels(),
+                             batch.tokens(), capacity)};
+  };
+  if (const size_t capacity = setup.workspace->capacity(); plan.bytes > capacity) {
+    if (items.size() > 1) return false;
+    Refuse(items, too_large(capacity));
+    return true;
+  }
+  if (setup.plan != nullptr) {
+    Note(*setup.plan, items.size(), batch, plan);
+    return true;
+  }
+
+  const Clock::time_point waiting = Clock::now();
+  const Result<Workspace::Part> part = setup.workspace->Acquire(plan.bytes, *setup.wait);
+  const Clock::duration waited = Clock::now() - waiting;
+  if (!part.ok()) {  // A lease may have come between.
+    if (part.error().code == Code::kOverBudget && items.size() > 1) return false;
+    Refuse(items, part.error());
+    return true;
+  }
+  Pass pass(setup, items, batch, plan);
+  pass.Run(part->bytes());
+  pass.Report(std::chrono::duration<double>(Clock::now() - start - waited).count());
+  return true;
 }
 
 }  // namespace
 
-void RunPass(const PassSetup& setup, std::span<const PassItem* const> items) {
-  const auto halve = [&] {
-    ++setup.counters->splits;
-    RunPass(setup, items.first(items.size() / 2));
-    RunPass(setup, items.subspan(items.size() / 2));
-  };
-  try {
-    std::pmr::vector<const Sequence*> sequences(setup.staging);
-    sequences.reserve(items.size());
-    for (const PassItem* item : items) sequences.push_back(&item->sequence);
-    const Batch batch =
-        MakeBatch(sequences, setup.around, setup.network->head->widths(), setup.staging);
-    const Plan plan = PlanPass(*setup.network, *setup.kernels, batch, setup.staging);
-    if (plan.bytes > setup.workspace->slot_bytes() && items.size() > 1) return halve();
-    if (plan.bytes > setup.workspace->bytes()) {
-      ++setup.counters->refusals;
-      Refuse(items,
-             {Code::kOverBudget,
-              fmt::format(
-                  "this text needs {} bytes of workspace for {} words and {} labels ({} tokens), "
-                  "the memory budget leaves {}",
-                  plan.bytes, sequences[0]->words(), sequences[0]->prompt->labels(), batch.tokens(),
-                  setup.workspace->bytes())},
-             /*starved=*/false);
-      return;
-    }
-    ++setup.counters->batches;
-    setup.counters->tokens += batch.tokens();
-    setup.counters->last_plan = plan.bytes;
+void SequenceResult::Clear() {
+  spans.clear();
+  top.clear();
+  vectors.clear();
+}
 
-    const Workspace::Lease lease = setup.workspace->Acquire(plan.bytes);
-    Arena arena(lease.bytes(), plan);
-    Ops ops(*setup.kernels, arena);
-    const Scores scores = setup.network->Forward(ops, batch);
-    for (size_t i = 0; i < items.size(); ++i) {
-      try {
-        ReadOut(*setup.network, batch, scores, i, *items[i], setup.staging);
-      } catch (const OverBudget& over) {  // Too many candidates: the others of the batch have room.
-        Refuse(items.subspan(i, 1), StagingFull(over), /*starved=*/true);
-      }
-    }
+void RunPass(const PassSetup& setup, std::span<const PassItem* const> items) {
+  if (std::optional<Error> late = Late(*setup.wait)) return Refuse(items, *late);
+  try {
+    if (TryPass(setup, items)) return;
   } catch (const OverBudget& over) {
-    // The batch itself or its plan did not fit staging; nothing has run yet.
-    if (items.size() > 1) return halve();
-    Refuse(items, StagingFull(over), /*starved=*/true);
+    if (items.size() == 1) return Refuse(items, StagingFull(over), /*starved=*/true);
   } catch (const std::bad_alloc&) {
-    Refuse(items, {Code::kIo, "the system refused memory for this text"}, /*starved=*/false);
+    return Refuse(items, {Code::kIo, "out of memory"});
   }
+  setup.plan != nullptr ? ++setup.plan->splits : ++setup.counters->splits;
+  RunPass(setup, items.first(items.size() / 2));
+  RunPass(setup, items.subspan(items.size() / 2));
 }
 
 }  // namespace waterline

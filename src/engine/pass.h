@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -29,20 +31,24 @@ struct Query {
   bool vectors = false;
 };
 
-// A found span with what was asked for beside it.
-struct Found {
-  Span span;
-  std::vector<LabelScore> class_scores;
-  std::vector<float> vector;
-  std::vector<float> label_vector;
+// The (at most kTopClasses) likeliest labels of a span, best first.
+struct TopLabels {
+  std::array<LabelScore, kTopClasses> scores;
+  size_t count = 0;
 };
 
+// What was found in one sequence, and what was asked for beside it.
 struct SequenceResult {
   std::optional<Error> error;
   bool starved = false;  // The error is a lack of staging beside other texts: alone it may do.
-  std::pmr::vector<Found> found;
+  std::pmr::vector<Span> spans;
+  std::pmr::vector<TopLabels> top;  // [spans], or empty.
+  std::pmr::vector<float>
+      vectors;  // [spans, 2, vector width]: of the span, of its label; or empty.
 
-  explicit SequenceResult(std::pmr::memory_resource* memory) : found(memory) {}
+  explicit SequenceResult(std::pmr::memory_resource* memory)
+      : spans(memory), top(memory), vectors(memory) {}
+  void Clear();
 };
 
 // A sequence, what is asked of it, and where the answer goes.
@@ -55,12 +61,13 @@ struct PassItem {
 struct PassCounters {
   std::atomic<int64_t> batches{0};
   std::atomic<int64_t> tokens{0};
+  std::atomic<int64_t> plans{0};
   std::atomic<int64_t> splits{0};
-  std::atomic<int64_t> refusals{0};
   std::atomic<size_t> last_plan{0};
+  std::atomic<size_t> largest_plan{0};
 };
 
-// Everything a pass needs that does not change. Views.
+// Everything the passes of one call need. Views.
 struct PassSetup {
   const Network* network;
   const Kernels* kernels;
@@ -68,11 +75,16 @@ struct PassSetup {
   Workspace* workspace;
   PassCounters* counters;
   std::pmr::memory_resource* staging;
+  const WaitLimit* wait;
+  const Budget* budget;                                     // For reports.
+  const std::function<void(const BatchReport&)>* observer;  // May be empty.
+  RunPlan* plan = nullptr;  // Not nullptr: passes are noted here instead of being run or counted.
 };
 
 // Runs `items` as one pass, or as several when its plan is larger than a worker's share of the
 // workspace; a sequence that alone is larger than the share takes more of it, and one that is
-// larger than all of it is refused with an error of its own. Safe from any thread.
+// larger than all of it is refused with an error of its own. Safe from any thread (a setup with a
+// plan: from one at a time).
 void RunPass(const PassSetup& setup, std::span<const PassItem* const> items);
 
 }  // namespace waterline

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <utility>
 
 #include "base/utf8.h"
 #include "text/offsets.h"
@@ -44,14 +46,14 @@ int64_t TextTokens(const Prompt& prompt, const SequenceTemplate& around, const T
 
 // The given spans as pairs of words, where both ends align with words; others cannot be found.
 void AlignSpans(Request& request, OffsetUnit unit) {
-  const std::vector<TextSpan>& spans = *request.document->spans;
-  std::vector<size_t> bytes;
+  const std::vector<TextSpan>& spans = *request.document.spans;
+  std::pmr::vector<size_t> bytes(request.allowed.get_allocator().resource());
   bytes.reserve(2 * spans.size());
   for (const TextSpan& span : spans) {
     bytes.push_back(span.start);
     bytes.push_back(span.end);
   }
-  ConvertOffsets(request.document->text, unit, OffsetUnit::kBytes, bytes);
+  ConvertOffsets(request.document.text, unit, OffsetUnit::kBytes, bytes);
   const auto& words = request.text.words;
   for (size_t i = 0; i < spans.size(); ++i) {
     const auto first = std::lower_bound(words.begin(), words.end(), bytes[2 * i],
@@ -73,16 +75,16 @@ void Request::Starve(const OverBudget& over, const char* what) {
   error =
       Error{Code::kOverBudget,
             fmt::format("this text of {} bytes needs {} bytes more {}, the memory budget leaves {}",
-                        document->text.size(), over.wanted(), what, over.available())};
+                        document.text.size(), over.wanted(), what, over.available())};
 }
 
 Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat& format,
                               const Tokenizer& tokenizer, const SequenceTemplate& around,
                               const TextLimits& limits, std::pmr::memory_resource* memory) {
   LabelSet set(memory);
-  std::vector<std::string_view> prompts;
-  std::map<std::string_view, size_t> by_name;
-  std::map<std::string_view, size_t> by_description;
+  std::pmr::vector<std::string_view> prompts(memory);
+  std::pmr::map<std::string_view, size_t> by_name(memory);
+  std::pmr::map<std::string_view, size_t> by_description(memory);
   for (size_t i = 0; i < labels.size(); ++i) {
     const Label& label = labels[i];
     for (const std::string* text : {&label.name, &label.description}) {
@@ -126,7 +128,7 @@ Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat&
 void PrepareText(Request& request, const ExtractOptions& options, const Tokenizer& tokenizer,
                  const SequenceTemplate& around, const TextLimits& limits,
                  std::pmr::memory_resource* memory) {
-  const std::string_view text = request.document->text;
+  const std::string_view text = request.document.text;
   if (text.size() > INT32_MAX) {  // Words are counted in int32_t, and each has a byte.
     request.error = Error{Code::kInvalidArgument,
                           fmt::format("the text has {} bytes; at most {} can be processed at once",
@@ -147,7 +149,7 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
     return;
   }
   if (request.text.words.empty() || request.labels->prompt.labels() == 0) return;
-  if (request.document->spans != nullptr) AlignSpans(request, UnitOf(options.offsets));
+  if (request.document.spans != nullptr) AlignSpans(request, UnitOf(options.offsets));
 
   const WindowLimits window{
       .words = limits.max_words,
@@ -196,50 +198,61 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   if (extraction.error) return extraction;
 
   // Windows are resolved one by one; neighbours can still overlap at their border.
+  struct Source {
+    Span span;
+    const SequenceResult* result;
+    size_t index;
+  };
   std::pmr::vector<Span> spans(memory);
-  std::pmr::vector<Found*> sources(memory);
-  for (SequenceResult& result : request.results) {
-    for (Found& found : result.found) {
-      spans.push_back(found.span);
-      sources.push_back(&found);
-    }
+  std::pmr::vector<Source> sources(memory);
+  for (const SequenceResult& result : request.results) {
+    spans.insert(spans.end(), result.spans.begin(), result.spans.end());
+    for (size_t i = 0; i < result.spans.size(); ++i)
+      sources.push_back({result.spans[i], &result, i});
   }
   if (request.results.size() > 1) {
     const auto key = [](const Span& s) { return std::tuple(s.start, s.end, s.label); };
     std::sort(sources.begin(), sources.end(),
-              [&](const Found* a, const Found* b) { return key(a->span) < key(b->span); });
+              [&](const Source& a, const Source& b) { return key(a.span) < key(b.span); });
     ResolveOverlaps(request.query.rule, spans);
-    std::pmr::vector<Found*> kept(memory);
+    std::pmr::vector<Source> kept(memory);
     for (const Span& span : spans) {
       kept.push_back(
           *std::lower_bound(sources.begin(), sources.end(), span,
-                            [&](const Found* a, const Span& b) { return key(a->span) < key(b); }));
+                            [&](const Source& a, const Span& b) { return key(a.span) < key(b); }));
     }
     sources = std::move(kept);
   }
 
-  OffsetCursor cursor(request.document->text, UnitOf(options.offsets));
+  OffsetCursor cursor(request.document.text, UnitOf(options.offsets));
   extraction.entities.reserve(spans.size());
+  if (options.class_scores) extraction.class_scores.reserve(spans.size());
+  if (options.vectors) {
+    extraction.vectors.reserve(spans.size());
+    extraction.label_vectors.reserve(spans.size());
+  }
   for (size_t i = 0; i < spans.size(); ++i) {
     const Word& first = request.text.words[static_cast<size_t>(spans[i].start)];
     const Word& last = request.text.words[static_cast<size_t>(spans[i].end)];
-    extraction.entities.push_back(
-        {.start = cursor.FromByte(first.begin),
-         .end = cursor.FromByte(last.end),
-         .byte_start = first.begin,
-         .byte_end = last.end,
-         .label = request.labels->label[static_cast<size_t>(spans[i].label)],
-         .score = spans[i].score});
-    Found& found = *sources[i];
+    const auto label = [&](int32_t of) { return request.labels->label[static_cast<size_t>(of)]; };
+    extraction.entities.push_back({.start = cursor.FromByte(first.begin),
+                                   .end = cursor.FromByte(last.end),
+                                   .byte_start = first.begin,
+                                   .byte_end = last.end,
+                                   .label = label(spans[i].label),
+                                   .score = spans[i].score});
+    const SequenceResult& result = *sources[i].result;
     if (options.class_scores) {
-      for (LabelScore& score : found.class_scores) {
-        score.label = request.labels->label[static_cast<size_t>(score.label)];
-      }
-      extraction.class_scores.push_back(std::move(found.class_scores));
+      const TopLabels& top = result.top[sources[i].index];
+      auto& scores = extraction.class_scores.emplace_back(
+          top.scores.begin(), top.scores.begin() + static_cast<std::ptrdiff_t>(top.count));
+      for (LabelScore& score : scores) score.label = label(score.label);
     }
     if (options.vectors) {
-      extraction.vectors.push_back(std::move(found.vector));
-      extraction.label_vectors.push_back(std::move(found.label_vector));
+      const size_t width = result.vectors.size() / result.spans.size() / 2;
+      const float* const vector = result.vectors.data() + 2 * sources[i].index * width;
+      extraction.vectors.emplace_back(vector, vector + width);
+      extraction.label_vectors.emplace_back(vector + width, vector + 2 * width);
     }
   }
   return extraction;

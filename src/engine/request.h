@@ -3,12 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory_resource>
 #include <optional>
 #include <span>
-#include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,8 +30,8 @@ struct TextLimits {
 // A label list as the model reads it.
 struct LabelSet {
   Prompt prompt;
-  std::vector<int32_t> label;  // Of each prompt entry: index into the caller's list.
-  explicit LabelSet(std::pmr::memory_resource* memory) : prompt(memory) {}
+  std::pmr::vector<int32_t> label;  // Of each prompt entry: index into the caller's list.
+  explicit LabelSet(std::pmr::memory_resource* memory) : prompt(memory), label(memory) {}
 };
 
 // Makes the prompt of `labels`: the first of equal names stands for all.
@@ -46,7 +43,7 @@ Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat&
 
 // One text on its way through the engine.
 struct Request {
-  const Document* document = nullptr;
+  Document document;
   const LabelSet* labels = nullptr;
   TokenText text;
   Query query;
@@ -71,7 +68,8 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
                  const SequenceTemplate& around, const TextLimits& limits,
                  std::pmr::memory_resource* memory);
 
-// What the windows of `request` found, as entities of its text.
+// What the windows of `request` found, as entities of its text. Allocates the result alone outside
+// of `memory`.
 Extraction Finish(Request& request, const ExtractOptions& options,
                   std::pmr::memory_resource* memory);
 

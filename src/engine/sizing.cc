@@ -8,6 +8,7 @@
 #include <numeric>
 #include <thread>
 
+#include "memory/block.h"
 #include "memory/machine.h"
 
 namespace waterline {
@@ -19,6 +20,8 @@ constexpr size_t kMostWorkspacePerThread = 128 * kMiB;
 constexpr int kMostThreads = 1024;
 constexpr int64_t kMostBatchTokens = int64_t{1} << 30;  // Rows of a batch are counted in int32_t.
 
+constexpr int64_t kBestBatchTokens = 1024;  // Larger batches are not faster on a CPU.
+
 // The shape that the smallest budget must hold.
 constexpr BatchShape kLeastShape{.texts = 1, .words = 96, .tokens = 128, .labels = 8};
 
@@ -26,7 +29,9 @@ size_t LeastStaging(int threads) { return kMiB + static_cast<size_t>(threads) * 
 
 }  // namespace
 
-Result<Settings> Resolve(const EngineOptions& options) {
+size_t AutomaticBudget(size_t available) { return available / 2; }
+
+Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> shared_available) {
   Settings settings;
   if (options.threads < 0 || options.threads > kMostThreads) {
     return Error{Code::kInvalidArgument,
@@ -36,12 +41,23 @@ Result<Settings> Resolve(const EngineOptions& options) {
   settings.threads = options.threads > 0
                          ? options.threads
                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (options.batch_tokens < 1 || options.batch_tokens > kMostBatchTokens) {
-    return Error{Code::kInvalidArgument, fmt::format("batch_tokens is {}, expected 1 to {}",
-                                                     options.batch_tokens, kMostBatchTokens)};
+  if (options.batch_tokens < 0 || options.batch_tokens > kMostBatchTokens) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("batch_tokens is {}, expected 0 (what the workspace holds) to {}",
+                             options.batch_tokens, kMostBatchTokens)};
   }
   settings.batch_tokens = options.batch_tokens;
-  settings.budget = options.memory_budget > 0 ? options.memory_budget : AvailableMemory() / 2;
+  if (options.idle_trim.count() < 0) {
+    return Error{
+        Code::kInvalidArgument,
+        fmt::format("idle_trim is {} ms, expected 0 (never) or more", options.idle_trim.count())};
+  }
+  settings.plan_only = options.plan_only;
+  settings.available = shared_available.value_or(0);
+  if (!shared_available) settings.available = AvailableMemory();
+  settings.automatic = options.memory_budget == 0;
+  settings.budget =
+      settings.automatic ? AutomaticBudget(settings.available) : options.memory_budget;
   settings.kernels = CpuKernels(options.isa.empty() ? nullptr : options.isa.c_str());
   if (settings.kernels == nullptr) {
     return Error{
@@ -53,9 +69,8 @@ Result<Settings> Resolve(const EngineOptions& options) {
   return settings;
 }
 
-Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& settings,
+Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
                                   Budget& budget) {
-  const Kernels& kernels = *settings.kernels;
   Measure measure;
   BudgetResource weights(budget, Use::kWeights);
   BudgetResource loading(budget, Use::kLoading);
@@ -65,34 +80,53 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& 
   measure.longest_sequence = LongestSequence(checkpoint, *network->encoder);
   measure.widths = network->head->widths();
   measure.least_workspace = PassBytes(*network, kernels, kLeastShape, &loading);
-  measure.smallest_budget =
-      std::max(budget.peak(), budget.in_use() + measure.report.block_bytes +
-                                  std::max(measure.report.loading_bytes,
-                                           LeastRoom(measure.least_workspace, settings.threads)));
+  measure.held = budget.in_use() + PagesUp(measure.report.block_bytes);
+  measure.loading_peak = std::max(budget.peak(), measure.held + measure.report.loading_bytes);
   return measure;
+}
+
+size_t SmallestBudget(const Measure& measure, int threads) {
+  return std::max(measure.loading_peak, measure.held + LeastRoom(measure.least_workspace, threads));
+}
+
+int64_t BatchTokensFor(const Network& network, const Kernels& kernels, size_t share,
+                       std::pmr::memory_resource* memory) {
+  constexpr int64_t kTextTokens = 128, kLabels = 10, kWords = 72;
+  int64_t texts = kBestBatchTokens / kTextTokens;
+  const auto fits = [&] {
+    return PassBytes(network, kernels,
+                     {.texts = texts,
+                      .words = kWords,
+                      .tokens = kTextTokens - 3 * kLabels - 3,
+                      .labels = kLabels},
+                     memory) <= share;
+  };
+  while (texts > 1 && !fits()) --texts;
+  return texts * kTextTokens;
 }
 
 Room DivideRoom(size_t available, int threads) {
   Room room;
-  room.staging = std::min(
+  room.staging = PagesDown(std::min(
       std::clamp(available / 4, LeastStaging(threads), LeastStaging(threads) + kMostStaging),
-      available);
-  room.workspace =
-      std::min(available - room.staging, static_cast<size_t>(threads) * kMostWorkspacePerThread);
+      available));
+  room.workspace = PagesDown(
+      std::min(available - room.staging, static_cast<size_t>(threads) * kMostWorkspacePerThread));
   return room;
 }
 
 size_t LeastRoom(size_t least_workspace, int threads) {
-  return std::max(LeastStaging(threads) + least_workspace, least_workspace / 3 * 4 + 4);
+  const size_t workspace = PagesUp(least_workspace);
+  return std::max(LeastStaging(threads) + workspace, PagesUp(workspace / 3 * 4 + kPage));
 }
 
-std::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens,
-                                int threads) {
+std::pmr::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens,
+                                     int threads, std::pmr::memory_resource* memory) {
   const int64_t total = std::accumulate(tokens.begin(), tokens.end(), int64_t{0});
   // As many passes for each worker, so that none waits for the last one of another.
   const int64_t rounds = (total + batch_tokens * threads - 1) / (batch_tokens * threads);
   const int64_t target = rounds == 0 ? 1 : (total + rounds * threads - 1) / (rounds * threads);
-  std::vector<size_t> begins{0};
+  std::pmr::vector<size_t> begins(1, 0, memory);
   int64_t sum = 0;
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (sum > 0 && (sum >= target || sum + tokens[i] > batch_tokens)) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,24 +20,35 @@ namespace waterline {
 // Errors: kInvalidArgument  a negative number, an instruction set that the machine lacks.
 struct Settings {
   size_t budget = 0;
+  bool automatic = false;  // `budget` is a share of
+  size_t available = 0;    // what the machine, or the shared budget, had free.
   int threads = 1;
-  int64_t batch_tokens = 0;
+  int64_t batch_tokens = 0;  // 0: as many as the workspace holds.
   const Kernels* kernels = nullptr;
+  bool plan_only = false;
 };
-Result<Settings> Resolve(const EngineOptions& options);
+// `shared_available`: what is left of the budget that the engine shares; nullopt without one.
+Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> shared_available);
+
+// The share of what is free that is taken when no number is given.
+size_t AutomaticBudget(size_t available);
 
 // What a checkpoint takes, known before its weights are read.
 struct Measure {
   BindingReport report;
   size_t least_workspace = 0;  // Enough for one text of 96 words with 8 labels.
-  size_t smallest_budget = 0;
+  size_t held = 0;             // By the loaded model: weights, tokenizer.
+  size_t loading_peak = 0;     // Most that is held at once while it is loaded.
   int64_t longest_sequence = 0;
   int64_t widths = 0;
 };
 // Measures `checkpoint`, which was opened within `budget`.
 // Errors: kBadModel, kUnsupported as BindNetwork.
-Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& settings,
+Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
                                   Budget& budget);
+
+// The least budget that loads a model and runs it with `threads` workers.
+size_t SmallestBudget(const Measure& measure, int threads);
 
 // What is left of a budget after the weights: memory for the texts in flight, and for passes.
 struct Room {
@@ -44,15 +57,21 @@ struct Room {
 };
 // A quarter of `available` for staging, at least 1 MiB and 64 KiB a thread (the batch and the plan
 // that each holds), at most 64 MiB more than that; the rest for the workspace, up to 128 MiB a
-// thread, beyond which a CPU gains nothing.
+// thread, beyond which a CPU gains nothing. Whole pages.
 Room DivideRoom(size_t available, int threads);
 
 // The least that DivideRoom needs to give `threads` workers a workspace of `least_workspace`.
 size_t LeastRoom(size_t least_workspace, int threads);
 
+// Tokens of the largest batch of texts of ordinary length (128 tokens, 10 labels) that `share`
+// bytes of workspace hold, in whole texts, from 128 to 1024. `memory` serves the planning.
+int64_t BatchTokensFor(const Network& network, const Kernels& kernels, size_t share,
+                       std::pmr::memory_resource* memory);
+
 // First sequence of each pass, and the number of sequences, for sequences of `tokens` tokens,
 // longest first. Passes hold at most `batch_tokens` tokens (one sequence may hold more) and their
 // number suits `threads` workers.
-std::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens, int threads);
+std::pmr::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens,
+                                     int threads, std::pmr::memory_resource* memory);
 
 }  // namespace waterline

@@ -21,24 +21,34 @@ const char* UseName(Use use) {
       return "workspace";
     case Use::kLoading:
       return "loading";
+    case Use::kLeased:
+      return "leases";
   }
   return "";
 }
 
-bool Budget::Take(size_t bytes, Use use) {
+bool Budget::Take(size_t bytes, Use use, Reach reach) {
   const std::lock_guard lock(mutex_);
   if (bytes > limit_ - in_use_) return false;
+  if (reach == Reach::kAll && whole_ != nullptr && !whole_->Take(bytes, use)) return false;
   in_use_ += bytes;
   by_use_[static_cast<size_t>(use)] += bytes;
   peak_ = std::max(peak_, in_use_);
+  recent_peak_ = std::max(recent_peak_, in_use_);
   return true;
 }
 
-void Budget::Give(size_t bytes, Use use) {
+void Budget::Give(size_t bytes, Use use, Reach reach) {
   const std::lock_guard lock(mutex_);
   WATERLINE_CHECK(bytes <= by_use_[static_cast<size_t>(use)]);
   in_use_ -= bytes;
   by_use_[static_cast<size_t>(use)] -= bytes;
+  if (reach == Reach::kAll && whole_ != nullptr) whole_->Give(bytes, use);
+}
+
+void Budget::Leave() {
+  const std::lock_guard lock(mutex_);
+  whole_.reset();
 }
 
 size_t Budget::in_use() const {
@@ -56,36 +66,44 @@ size_t Budget::peak() const {
   return peak_;
 }
 
+size_t Budget::recent_peak() const {
+  const std::lock_guard lock(mutex_);
+  return recent_peak_;
+}
+
 size_t Budget::available() const {
   const std::lock_guard lock(mutex_);
-  return limit_ - in_use_;
+  const size_t own = limit_ - in_use_;
+  return whole_ == nullptr ? own : std::min(own, whole_->available());
 }
 
 void Budget::ResetPeak() {
   const std::lock_guard lock(mutex_);
-  peak_ = in_use_;
+  recent_peak_ = in_use_;
 }
 
 Reservation::Reservation(Reservation&& other) noexcept
     : budget_(std::exchange(other.budget_, nullptr)),
       use_(other.use_),
+      reach_(other.reach_),
       bytes_(std::exchange(other.bytes_, 0)) {}
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
   std::swap(budget_, other.budget_);
   std::swap(use_, other.use_);
+  std::swap(reach_, other.reach_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }
 
 Reservation::~Reservation() {
-  if (budget_ != nullptr) budget_->Give(bytes_, use_);
+  if (budget_ != nullptr) budget_->Give(bytes_, use_, reach_);
 }
 
 bool Reservation::Resize(size_t bytes) {
   WATERLINE_CHECK(budget_ != nullptr);
-  if (bytes > bytes_ && !budget_->Take(bytes - bytes_, use_)) return false;
-  if (bytes < bytes_) budget_->Give(bytes_ - bytes, use_);
+  if (bytes > bytes_ && !budget_->Take(bytes - bytes_, use_, reach_)) return false;
+  if (bytes < bytes_) budget_->Give(bytes_ - bytes, use_, reach_);
   bytes_ = bytes;
   return true;
 }

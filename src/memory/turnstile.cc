@@ -5,24 +5,20 @@
 
 namespace waterline {
 
-Turnstile::Pass::Pass(Turnstile& turnstile, size_t bytes)
-    : turnstile_(turnstile), bytes_(std::min(bytes, turnstile.capacity_)) {
-  std::unique_lock lock(turnstile_.mutex_);
-  const uint64_t ticket = turnstile_.next_ticket_++;
-  turnstile_.left_.wait(lock, [&] {
-    return ticket == turnstile_.serving_ && bytes_ <= turnstile_.capacity_ - turnstile_.inside_;
-  });
-  ++turnstile_.serving_;
-  turnstile_.inside_ += bytes_;
-  turnstile_.left_.notify_all();
+Result<Turnstile::Pass> Turnstile::Enter(size_t bytes, const WaitLimit& limit) {
+  bytes = std::min(bytes, capacity_);
+  std::unique_lock lock(mutex_);
+  const Waited waited = line_.Wait(lock, limit, [&] { return bytes <= capacity_ - inside_; });
+  if (waited != Waited::kReady) return WaitError(waited, "memory for texts in flight");
+  inside_ += bytes;
+  return Pass(this, bytes);
 }
 
 Turnstile::Pass::~Pass() {
-  {
-    const std::lock_guard lock(turnstile_.mutex_);
-    turnstile_.inside_ -= bytes_;
-  }
-  turnstile_.left_.notify_all();
+  if (turnstile_ == nullptr) return;
+  const std::lock_guard lock(turnstile_->mutex_);
+  turnstile_->inside_ -= bytes_;
+  turnstile_->line_.Notify();
 }
 
 }  // namespace waterline

@@ -2,93 +2,110 @@
 #include "memory/workspace.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
 #include "memory/arena.h"
+#include "memory/block.h"
 
 namespace waterline {
+namespace {
 
-Result<Block> Block::Make(size_t bytes, Budget& budget, Use use) {
-  Block block;
-  if (bytes == 0) return block;
-  block.reservation_ = Reservation(budget, use);
-  if (!block.reservation_.Resize(bytes)) {
-    return Error{Code::kOverBudget,
-                 fmt::format("{} bytes of {} do not fit: {} of {} bytes of the budget are left",
-                             bytes, UseName(use), budget.available(), budget.limit())};
-  }
-  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED) {
-    return Error{Code::kIo, fmt::format("the system refused {} bytes of memory for {}: {}", bytes,
-                                        UseName(use), std::strerror(errno))};
-  }
-  // Weights are written once and read throughout: large pages save most of the faults of loading
-  // and of the address translation afterwards. Only a hint, so its result does not matter.
-  if (use == Use::kWeights) ::madvise(data, bytes, MADV_HUGEPAGE);
-  block.data_ = static_cast<std::byte*>(data);
-  block.size_ = bytes;
-  return block;
+// Parts that can be held at once before the list of them grows: passes, and some leases.
+constexpr size_t kExpectedLeases = 16;
+
+Error TooLarge(size_t bytes, size_t size, size_t leased) {
+  return {Code::kOverBudget, fmt::format("{} bytes of workspace are wanted; it has {}, of which "
+                                         "leases hold {}",
+                                         bytes, size, leased)};
 }
 
-Block::Block(Block&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      reservation_(std::move(other.reservation_)) {}
+}  // namespace
 
-Block& Block::operator=(Block&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  std::swap(reservation_, other.reservation_);
-  return *this;
+Workspace::Workspace(std::span<std::byte> memory, size_t size, int workers)
+    : memory_(memory), size_(size), workers_(static_cast<size_t>(workers)) {
+  held_.reserve(workers_ + kExpectedLeases);
 }
 
-Block::~Block() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+size_t Workspace::capacity() const {
+  const std::lock_guard lock(mutex_);
+  return size_ - leased_;
 }
 
-Workspace::Workspace(Block block, int slots)
-    : block_(std::move(block)),
-      slot_bytes_(block_.bytes().size() / static_cast<size_t>(slots) / Arena::kAlign *
-                  Arena::kAlign),
-      busy_(static_cast<size_t>(slots), false) {}
+size_t Workspace::share() const { return capacity() / workers_ / Arena::kAlign * Arena::kAlign; }
 
-Workspace::Lease Workspace::Acquire(size_t bytes) {
-  const size_t slots = busy_.size();
-  const size_t wanted = slot_bytes_ == 0 ? slots : (bytes + slot_bytes_ - 1) / slot_bytes_;
-  // All slots together are the whole block, remainder of the division included.
-  const int count = static_cast<int>(std::clamp<size_t>(wanted, 1, slots));
-  WATERLINE_CHECK(bytes <= this->bytes());
-
+Result<Workspace::Part> Workspace::Take(size_t bytes, const WaitLimit& limit, bool leased) {
+  const size_t rounded =
+      leased ? PagesUp(bytes) : (bytes + Arena::kAlign - 1) / Arena::kAlign * Arena::kAlign;
+  WATERLINE_CHECK(rounded > 0);
   std::unique_lock lock(mutex_);
-  const uint64_t ticket = next_ticket_++;
-  int first = -1;
-  freed_.wait(lock, [&] { return ticket == serving_ && (first = FindRun(count)) >= 0; });
-  ++serving_;
-  std::fill_n(busy_.begin() + first, count, true);
-  const size_t size = static_cast<size_t>(count) == slots
-                          ? this->bytes()
-                          : static_cast<size_t>(count) * slot_bytes_;
-  held_ += bytes;
-  peak_ = std::max(peak_, held_);
-  freed_.notify_all();
-  return Lease(this, first, count,
-               block_.bytes().subspan(static_cast<size_t>(first) * slot_bytes_, size).first(bytes));
+  Range free{};
+  bool never = false;
+  const Waited waited = line_.Wait(lock, limit, [&] {
+    never = rounded < bytes || rounded > size_ - leased_;  // A lease may not end before its holder
+    if (never) return true;                                // is served: do not wait for it.
+    free = FindFree(rounded, leased);
+    return free.begin < free.end;
+  });
+  if (never) return TooLarge(bytes, size_, leased_);
+  if (waited != Waited::kReady) return WaitError(waited, "the workspace");
+  held_.insert(std::upper_bound(held_.begin(), held_.end(), free,
+                                [](Range a, Range b) { return a.begin < b.begin; }),
+               free);
+  in_use_ += rounded;
+  if (leased) leased_ += rounded;
+  peak_ = std::max(peak_, in_use_);
+  return Part(this, memory_.subspan(free.begin, rounded), leased);
 }
 
-int Workspace::FindRun(int count) const {
-  int run = 0;
-  for (int i = 0; i < static_cast<int>(busy_.size()); ++i) {
-    run = busy_[static_cast<size_t>(i)] ? 0 : run + 1;
-    if (run == count) return i - count + 1;
+Workspace::Range Workspace::FindFree(size_t bytes, bool from_end) const {
+  Range found{};
+  size_t begin = 0;
+  for (size_t i = 0; i <= held_.size(); ++i) {
+    const size_t end = i < held_.size() ? held_[i].begin : size_;
+    // Leases begin and end on pages, whatever lies before them.
+    const size_t last = from_end ? PagesDown(end) : end;
+    if (last >= begin && last - begin >= bytes) {
+      const size_t first = from_end ? PagesDown(last - bytes) : begin;
+      if (first >= begin) found = {first, first + bytes};
+      if (!from_end && found.end > 0) return found;
+    }
+    if (i < held_.size()) begin = held_[i].end;
   }
-  return -1;
+  return found;
+}
+
+void Workspace::Give(const Part& part) {
+  // Before the lock: nobody else has these pages yet.
+  if (part.leased_) ReleasePages(part.bytes_);
+  const std::lock_guard lock(mutex_);
+  const auto begin = static_cast<size_t>(part.bytes_.data() - memory_.data());
+  std::erase_if(held_, [begin](Range range) { return range.begin == begin; });
+  in_use_ -= part.bytes_.size();
+  if (part.leased_) leased_ -= part.bytes_.size();
+  line_.Notify();
+}
+
+void Workspace::Trim() {
+  const std::lock_guard lock(mutex_);
+  size_t begin = 0;
+  for (size_t i = 0; i <= held_.size(); ++i) {
+    const size_t end = i < held_.size() ? held_[i].begin : size_;
+    if (begin < end) ReleasePages(memory_.subspan(begin, end - begin));
+    if (i < held_.size()) begin = held_[i].end;
+  }
+}
+
+size_t Workspace::in_use() const {
+  const std::lock_guard lock(mutex_);
+  return in_use_;
+}
+
+size_t Workspace::leased() const {
+  const std::lock_guard lock(mutex_);
+  return leased_;
 }
 
 size_t Workspace::peak() const {
@@ -96,20 +113,18 @@ size_t Workspace::peak() const {
   return peak_;
 }
 
-Workspace::Lease::Lease(Lease&& other) noexcept
-    : workspace_(std::exchange(other.workspace_, nullptr)),
-      first_(other.first_),
-      count_(other.count_),
-      bytes_(other.bytes_) {}
+void Workspace::ResetPeak() {
+  const std::lock_guard lock(mutex_);
+  peak_ = in_use_;
+}
 
-Workspace::Lease::~Lease() {
-  if (workspace_ == nullptr) return;
-  {
-    const std::lock_guard lock(workspace_->mutex_);
-    std::fill_n(workspace_->busy_.begin() + first_, count_, false);
-    workspace_->held_ -= bytes_.size();
-  }
-  workspace_->freed_.notify_all();
+Workspace::Part::Part(Part&& other) noexcept
+    : workspace_(std::exchange(other.workspace_, nullptr)),
+      bytes_(other.bytes_),
+      leased_(other.leased_) {}
+
+Workspace::Part::~Part() {
+  if (workspace_ != nullptr) workspace_->Give(*this);
 }
 
 }  // namespace waterline

@@ -1,81 +1,83 @@
-// The memory that forward passes run in: one block, taken at load, shared by the workers.
+// The memory that forward passes run in: one block, shared by the workers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <cstdint>
 #include <mutex>
 #include <span>
 #include <vector>
 
-#include "memory/budget.h"
+#include "memory/waiting_line.h"
+#include "waterline/memory.h"
 #include "waterline/result.h"
 
 namespace waterline {
 
-// Page-aligned memory from the system, zeroed, returned to the system on destruction. Pages become
-// resident on first touch.
-class Block {
- public:
-  Block() = default;
-  // Errors: kOverBudget  the budget lacks `bytes`.  kIo  the system refused.
-  static Result<Block> Make(size_t bytes, Budget& budget, Use use);
-  Block(Block&& other) noexcept;
-  Block& operator=(Block&& other) noexcept;
-  ~Block();
-
-  std::span<std::byte> bytes() const { return {data_, size_}; }
-
- private:
-  std::byte* data_ = nullptr;
-  size_t size_ = 0;
-  Reservation reservation_;
-};
-
-// Divides a block into equal slots, one a worker; a pass takes as many neighbouring slots as it
-// needs and waits until they are free. Who asks first is served first. Thread-safe.
+// Hands out parts of a block. A pass takes what its plan says and waits until that is free; who
+// asks first is served first. Leases are taken from the end and reduce what passes may count on.
+// Thread-safe; allocates nothing after construction but for more than `workers` parts at once.
 class Workspace {
  public:
-  Workspace(Block block, int slots);
+  // `memory` is aligned to pages and outlives the workspace. `size` may stand for memory that is
+  // not there (Block::MakeCounted); then only share() and size() are asked.
+  Workspace(std::span<std::byte> memory, size_t size, int workers);
 
-  size_t slot_bytes() const { return slot_bytes_; }
-  size_t bytes() const { return block_.bytes().size(); }
-  // Most bytes that passes held at once.
-  size_t peak() const;
+  size_t size() const { return size_; }
+  // What leases leave,
+  size_t capacity() const;
+  // and a worker's part of that: passes of several texts are cut to fit it.
+  size_t share() const;
 
-  // Memory for one pass, until it is destroyed.
-  class Lease {
+  // A part of the memory, until it is destroyed.
+  class Part {
    public:
-    Lease(Lease&& other) noexcept;
-    Lease& operator=(Lease&&) = delete;
-    ~Lease();
+    Part(Part&& other) noexcept;
+    Part& operator=(Part&&) = delete;
+    ~Part();
     std::span<std::byte> bytes() const { return bytes_; }
 
    private:
     friend class Workspace;
-    Lease(Workspace* workspace, int first, int count, std::span<std::byte> bytes)
-        : workspace_(workspace), first_(first), count_(count), bytes_(bytes) {}
+    Part(Workspace* workspace, std::span<std::byte> bytes, bool leased)
+        : workspace_(workspace), bytes_(bytes), leased_(leased) {}
     Workspace* workspace_;
-    int first_;
-    int count_;
     std::span<std::byte> bytes_;
+    bool leased_;
   };
 
-  // Waits for `bytes` (<= bytes()) and returns them, aligned to Arena::kAlign.
-  Lease Acquire(size_t bytes);
+  // Waits for `bytes`, aligned to Arena::kAlign, for a pass.
+  // Errors: kOverBudget  more than the capacity. kDeadline, kCancelled.
+  Result<Part> Acquire(size_t bytes, const WaitLimit& limit) { return Take(bytes, limit, false); }
+  // The same for a lease: whole pages. Their content leaves the resident memory when it ends.
+  Result<Part> Lease(size_t bytes, const WaitLimit& limit) { return Take(bytes, limit, true); }
+
+  // Gives the pages of what nobody holds back to the system.
+  void Trim();
+
+  size_t in_use() const;
+  size_t leased() const;
+  size_t peak() const;  // Most in use at once since construction or ResetPeak.
+  void ResetPeak();
 
  private:
-  int FindRun(int count) const;  // First slot of a free run, or -1. Requires mutex_.
+  struct Range {
+    size_t begin;
+    size_t end;
+  };
 
-  Block block_;
-  size_t slot_bytes_;
+  Result<Part> Take(size_t bytes, const WaitLimit& limit, bool leased);
+  void Give(const Part& part);
+  // The first (of a lease: the last) free range of `bytes`; begin == end when there is none.
+  Range FindFree(size_t bytes, bool from_end) const;
+
+  const std::span<std::byte> memory_;
+  const size_t size_;
+  const size_t workers_;
   mutable std::mutex mutex_;
-  std::condition_variable freed_;
-  std::vector<bool> busy_;
-  uint64_t next_ticket_ = 0;  // Tickets make waiting fair.
-  uint64_t serving_ = 0;
-  size_t held_ = 0;
+  WaitingLine line_;
+  std::vector<Range> held_;  // By offset.
+  size_t in_use_ = 0;
+  size_t leased_ = 0;
   size_t peak_ = 0;
 };
 

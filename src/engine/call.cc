@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace waterline {
+namespace {
+
+// Staging that one byte of text can take in the worst case: a word and its bookkeeping for every
+// byte, vectors that grow by doubling.
+constexpr size_t kStagingPerTextByte = 64;
+// And what every text takes beside: its request and its windows, results and places in line.
+constexpr size_t kStagingPerText = 1024;
+constexpr size_t kStagingPerLabel = 256;
+
+size_t TextBytes(const Document& document) {
+  return kStagingPerText + document.text.size() * kStagingPerTextByte;
+}
+
+size_t LabelBytes(std::span<const Label> labels) {
+  size_t bytes = 0;
+  for (const Label& label : labels) {
+    bytes +=
+        kStagingPerLabel + (label.name.size() + label.description.size()) * kStagingPerTextByte;
+  }
+  return bytes;
+}
+
+Error NoRoom(const OverBudget& over) {
+  return {Code::kOverBudget,
+          fmt::format("the labels and the place for this text need {} bytes, the memory budget "
+                      "leaves {}",
+                      over.wanted(), over.available())};
+}
+
+}  // namespace
+
+Call::Call(Engine::Impl& engine, Documents documents, std::span<const Label> labels,
+           const ExtractOptions& options)
+    : engine_(engine),
+      model_(**engine.model),
+      documents_(documents),
+      labels_(labels),
+      options_(options),
+      staging_(&*engine.staging),
+      setup_{.network = &model_.network,
+             .kernels = engine.settings.kernels,
+             .around = model_.around(),
+             .workspace = &*engine.workspace,
+             .counters = &engine.counters,
+             .staging = staging_,
+             .wait = &options.wait,
+             .budget = engine.budget.get(),
+             .observer = &engine.observer} {}
+
+void Call::UseWorkspace(Workspace& workspace) { setup_.workspace = &workspace; }
+
+Result<void> Call::Check() const {
+  bool needs_shared = false;
+  for (size_t i = 0; i < documents_.size() && !needs_shared; ++i) {
+    needs_shared = documents_[i].labels == nullptr;
+  }
+  if (needs_shared && labels_.empty()) {
+    return Error{Code::kInvalidArgument, "no labels: give at least one entity type to look for"};
+  }
+  if (std::isnan(options_.threshold)) {
+    return Error{Code::kInvalidArgument, "the threshold is not a number"};
+  }
+  return {};
+}
+
+// As many documents from `begin` on as staging surely holds, at least one.
+Call::Group Call::NextGroup(size_t begin) const {
+  Group group{begin, begin, LabelBytes(labels_)};
+  const std::vector<Label>* own = nullptr;
+  while (group.end < documents_.size()) {
+    const Document document = documents_[group.end];
+    size_t bytes = TextBytes(document);
+    if (document.labels != nullptr && document.labels != own) bytes += LabelBytes(*document.labels);
+    if (group.end > begin && group.bytes + bytes > engine_.turnstile->capacity()) break;
+    own = document.labels;
+    group.bytes += bytes;
+    ++group.end;
+  }
+  return group;
+}
+
+Result<LabelSet> Call::MakeLabels(std::span<const Label> labels) const {
+  return MakeLabelSet(labels, model_.checkpoint.prompt, *model_.checkpoint.tokenizer, setup_.around,
+                      model_.limits, staging_);
+}
+
+// Errors: of the labels of the call.
+Result<void> Call::MakeRequests(const Group& group, Texts& texts) const {
+  if (!labels_.empty()) {
+    texts.shared = MakeLabels(labels_);
+    if (!texts.shared.ok()) return texts.shared.error();
+  }
+  texts.requests.reserve(group.end - group.begin);
+  for (size_t i = group.begin; i < group.end; ++i) AddRequest(documents_[i], texts);
+  return {};
+}
+
+void Call::AddRequest(const Document& document, Texts& texts) const {
+  Request& request = texts.requests.emplace_back(staging_);
+  request.document = document;
+  request.reference_alignment = options_.reference_alignment;
+  request.query = {.threshold = document.threshold.value_or(options_.threshold),
+                   .rule = {.nested = options_.nested, .multi_label = options_.multi_label},
+                   .class_scores = options_.class_scores,
+                   .vectors = options_.vectors};
+  if (std::isnan(request.query.threshold)) {
+    request.error = Error{Code::kInvalidArgument, "the threshold is not a number"};
+  }
+  request.labels = &*texts.shared;
+  if (document.labels == nullptr) return;
+  try {
+    auto known = texts.own.find(document.labels);
+    if (known == texts.own.end()) {
+      known = texts.own.emplace(document.labels, MakeLabels(*document.labels)).first;
+    }
+    request.labels = known->second.ok() ? &*known->second : nullptr;
+    if (!known->second.ok()) request.error = known->second.error();
+  } catch (const OverBudget& over) {
+    request.Starve(over, "for its labels");
+  }
+}
+
+void Call::ForEach(int64_t count, bool in_order, FunctionRef<void(int64_t)> fn) const {
+  const auto all = [&](int64_t) {
+    for (int64_t i = 0; i < count; ++i) fn(i);
+  };
+  if (!engine_.pool) {
+    all(0);
+  } else if (in_order) {
+    engine_.pool->For(1, all);
+  } else {
+    engine_.pool->For(count, fn);
+  }
+}
+
+void Call::PrepareOne(Request& request) const {
+  if (request.error) return;
+  try {
+    PrepareText(request, options_, *model_.checkpoint.tokenizer, setup_.around, model_.limits,
+                staging_);
+  } catch (const OverBudget& over) {
+    request.Starve(over, "to be split into words and tokens");
+  } catch (const std::bad_alloc&) {
+    request.error = Error{Code::kIo, "out of memory"};
+  }
+}
+
+// Splits and tokenises the texts.
+void Call::Prepare(Texts& texts) const {
+  // Few items for the pool: a loop item costs about as much as a short text.
+  const size_t count = texts.requests.size();
+  const size_t parts = std::min(count, 4 * static_cast<size_t>(engine_.settings.threads));
+  ForEach(static_cast<int64_t>(parts), texts.alone, [&](int64_t part) {
+    const auto at = static_cast<size_t>(part);
+    for (size_t i = count * at / parts; i < count * (at + 1) / parts; ++i) {
+      PrepareOne(texts.requests[i]);
+    }
+  });
+}
+
+// Packs the windows of all texts into passes and runs (or plans) them.
+void Call::RunSequences(Texts& texts) const {
+  std::pmr::vector<PassItem> items(staging_);
+  size_t count = 0;
+  for (const Request& request : texts.requests) count += request.error ? 0 : request.windows.size();
+  items.reserve(count);
+  for (Request& request : texts.requests) {
+    if (request.error) continue;
+    request.results.reserve(request.windows.size());
+    for (const Window& window : request.windows) {
+      request.results.emplace_back(staging_);
+      items.push_back({.sequence = {.prompt = &request.labels->prompt,
+                                    .text = &request.text,
+                                    .word_begin = window.begin,
+                                    .word_end = window.end,
+                                    .own_begin = window.own_begin,
+                                    .own_end = window.own_end,
+                                    .reference_alignment = request.reference_alignment},
+                       .query = &request.query,
+                       .result = &request.results.back()});
+    }
+  }
+
+  // Longest first: batches of equal length waste no room, and the short ones at the end level the
+  // load of the workers.
+  std::pmr::vector<const PassItem*> order(staging_);
+  order.reserve(count);
+  for (const PassItem& item : items) order.push_back(&item);
+  std::sort(order.begin(), order.end(), [&](const PassItem* x, const PassItem* y) {
+    const int64_t a = x->sequence.tokens(setup_.around), b = y->sequence.tokens(setup_.around);
+    return a != b ? a > b : x < y;
+  });
+  std::pmr::vector<int64_t> tokens(staging_);
+  tokens.reserve(count);
+  for (const PassItem* item : order) tokens.push_back(item->sequence.tokens(setup_.around));
+
+  const std::pmr::vector<size_t> begins =
+      BatchBegins(tokens, engine_.batch_tokens, engine_.settings.threads, staging_);
+  const bool in_order = texts.alone || setup_.plan != nullptr;
+  ForEach(static_cast<int64_t>(begins.size()) - 1, in_order, [&](int64_t batch) {
+    const size_t begin = begins[static_cast<size_t>(batch)];
+    RunPass(setup_, std::span<const PassItem* const>(order).subspan(
+                        begin, begins[static_cast<size_t>(batch) + 1] - begin));
+  });
+}
+
+void Call::Run(Texts& texts) const {
+  Prepare(texts);
+  try {
+    RunSequences(texts);
+  } catch (const OverBudget& over) {  // The lists of sequences; no pass has run.
+    for (Request& request : texts.requests) {
+      if (!request.error) request.Starve(over, "to be put in order");
+    }
+  }
+}
+
+// Extracts a group into `results`, one for each of its documents. Those that lacked memory beside
+// the others are added to `starved`, to be tried alone.
+Result<void> Call::ExtractGroup(const Group& group, bool alone, std::span<Extraction> results,
+                                std::vector<size_t>& starved) const {
+  const Result<Turnstile::Pass> pass = alone ? engine_.turnstile->EnterAlone(options_.wait)
+                                             : engine_.turnstile->Enter(group.bytes, options_.wait);
+  if (!pass.ok()) {
+    for (Extraction& extraction : results) extraction.error = pass.error();
+    return {};
+  }
+  Texts texts(staging_);
+  texts.alone = alone;
+  try {
+    if (Result<void> made = MakeRequests(group, texts); !made.ok()) return made;
+  } catch (const OverBudget& over) {  // Not even the labels and the list of texts fit.
+    for (size_t i = group.begin; i < group.end; ++i) {
+      results[i - group.begin].error = NoRoom(over);
+      starved.push_back(i);
+    }
+    return {};
+  }
+  Run(texts);
+  for (size_t i = 0; i < texts.requests.size(); ++i) {
+    Request& request = texts.requests[i];
+    try {
+      results[i] = Finish(request, options_, staging_);
+    } catch (const OverBudget& over) {
+      request.Starve(over, "to merge its windows");
+      results[i].error = request.error;
+    }
+    if (request.starved) starved.push_back(group.begin + i);
+  }
+  return {};
+}
+
+Result<std::vector<Extraction>> Call::Extract() {
+  if (const Result<void> checked = Check(); !checked.ok()) return checked.error();
+  std::vector<Extraction> extractions(documents_.size());
+  const std::span<Extraction> results(extractions);
+  for (size_t begin = 0; begin < documents_.size();) {
+    const Group group = NextGroup(begin);
+    std::vector<size_t> starved;
+    Result<void> done =
+        ExtractGroup(group, /*alone=*/false, results.subspan(begin, group.end - begin), starved);
+    if (!done.ok()) return done.error();
+    // What did not fit beside others may fit alone; if not, it is refused for its size.
+    std::vector<size_t> too_large;
+    for (const size_t i : starved) {
+      done = ExtractGroup({i, i + 1, 0}, /*alone=*/true, results.subspan(i, 1), too_large);
+      if (!done.ok()) return done.error();
+    }
+    for (const Extraction& extraction : results.subspan(begin, group.end - begin)) {
+      if (extraction.error && extraction.error->code == Code::kOverBudget) ++engine_.refusals;
+    }
+    engine_.texts += static_cast<int64_t>(group.end - begin);
+    begin = group.end;
+  }
+  return extractions;
+}
+
+Result<void> Call::PlanGroup(const Group& group, RunPlan& plan) {
+  const Result<Turnstile::Pass> pass = engine_.turnstile->Enter(group.bytes, options_.wait);
+  if (!pass.ok()) return pass.error();
+  Texts texts(staging_);
+  if (Result<void> made = MakeRequests(group, texts); !made.ok()) return made;
+  setup_.plan = &plan;
+  Run(texts);
+  for (size_t i = 0; i < texts.requests.size(); ++i) {
+    const Request& request = texts.requests[i];
+    std::optional<Error> error = request.error;
+    for (const SequenceResult& result : request.results) {
+      if (!error) error = result.error;
+    }
+    if (error) plan.refused.push_back({.text = group.begin + i, .error = *std::move(error)});
+  }
+  return {};
+}
+
+Result<RunPlan> Call::Plan() {
+  if (const Result<void> checked = Check(); !checked.ok()) return checked.error();
+  RunPlan plan;
+  plan.texts = static_cast<int64_t>(documents_.size());
+  for (size_t begin = 0; begin < documents_.size();) {
+    const Group group = NextGroup(begin);
+    if (const Result<void> done = PlanGroup(group, plan); !done.ok()) return done.error();
+    begin = group.end;
+  }
+  return plan;
+}
+
+}  // namespace waterline

@@ -1,0 +1,135 @@
+// From a budget to an engine: the weights first, then staging and workspace from what they leave.
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "engine/engine_state.h"
+#include "kernels/denormals.h"
+#include "memory/machine.h"
+
+namespace waterline {
+namespace {
+
+// The error for a budget below the smallest that would do. Measuring that may itself take more than
+// the budget; nothing of it is kept.
+Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget) {
+  const Result<ModelReport> report = Inspect(
+      model, {.memory_budget = budget.limit(), .threads = options.threads, .isa = options.isa});
+  if (!report.ok()) return report.error();
+  if (report->smallest_budget <= budget.limit()) {  // Of which other engines hold a part.
+    return {
+        Code::kOverBudget,
+        fmt::format("the shared memory budget leaves {} bytes for {}; the smallest that would do "
+                    "is {} bytes",
+                    budget.available(), report->directory, report->smallest_budget)};
+  }
+  return {Code::kOverBudget,
+          fmt::format(
+              "a memory budget of {} bytes is too small for {}; the smallest that would do is {} "
+              "bytes (weights {}, tokenizer {}, the rest for texts in flight)",
+              report->memory_budget, report->directory, report->smallest_budget,
+              report->weight_bytes, report->tokenizer_bytes)};
+}
+
+}  // namespace
+
+Engine::Impl::Impl(const Settings& with, const EngineOptions& options,
+                   std::shared_ptr<Budget> shared)
+    : settings(with),
+      observer(options.observer),
+      whole(std::move(shared)),
+      budget(std::make_shared<Budget>(with.budget, whole)) {}
+
+Result<void> Engine::Impl::Load(const std::string& name) {
+  Result<ModelShare> share = ObtainModel(name, settings, budget, whole);
+  if (!share.ok()) return share.error();
+  model = std::move(*share);
+
+  const Room room = DivideRoom(budget->available(), settings.threads);
+  if (room.workspace < (*model)->measure.least_workspace) {
+    return Error{Code::kOverBudget, "the budget is too small"};
+  }
+  Result<Block> block = Block::Make(room.staging, *budget, Use::kStaging);
+  if (!block.ok()) return block.error();
+  staging_block = std::move(*block);
+  staging.emplace(staging_block.bytes());
+  turnstile.emplace(room.staging);
+  block = settings.plan_only ? Block::MakeCounted(room.workspace, *budget, Use::kWorkspace)
+                             : Block::Make(room.workspace, *budget, Use::kWorkspace);
+  if (!block.ok()) return block.error();
+  workspace_block = std::move(*block);
+  workspace.emplace(workspace_block.bytes(), workspace_block.size(), settings.threads);
+  batch_tokens = settings.batch_tokens;
+  if (batch_tokens == 0) {
+    batch_tokens =
+        BatchTokensFor((*model)->network, *settings.kernels, workspace->share(), &*staging);
+  }
+  if (!settings.plan_only) pool.emplace(settings.threads, SetFlushDenormals);
+  staging->ResetPeak();
+  return {};
+}
+
+Result<Engine> Engine::Load(const std::string& model, const EngineOptions& options) {
+  std::shared_ptr<Budget> whole;
+  if (options.shared_budget) whole = options.shared_budget->budget_;
+  Result<Settings> settings =
+      Resolve(options, whole == nullptr ? std::nullopt : std::optional<size_t>(whole->available()));
+  if (!settings.ok()) return settings.error();
+  try {
+    auto impl = std::make_shared<Impl>(*settings, options, std::move(whole));
+    const auto too_small = [&] { return TooSmall(model, options, *impl->budget); };
+    try {
+      if (const Result<void> loaded = impl->Load(model); !loaded.ok()) {
+        return loaded.error().code == Code::kOverBudget ? too_small() : loaded.error();
+      }
+    } catch (const OverBudget&) {
+      return too_small();
+    }
+    if (options.idle_trim.count() > 0 && !settings->plan_only)
+      impl->TrimWhenIdle(options.idle_trim);
+    return Engine(std::move(impl));
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kIo, "out of memory"};
+  } catch (const std::system_error& refused) {
+    return Error{Code::kIo, fmt::format("the system refused to start {} threads: {}",
+                                        settings->threads, refused.what())};
+  }
+}
+
+size_t Engine::Impl::Trim() {
+  const size_t before = ReadResidentMemory().now;
+  workspace->Trim();
+  staging->Trim();
+  ::malloc_trim(0);
+  ++trims;
+  const size_t after = ReadResidentMemory().now;
+  return before > after ? before - after : 0;
+}
+
+void Engine::Impl::TrimWhenIdle(std::chrono::milliseconds pause) {
+  idle = std::jthread([this, pause](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    Clock::rep trimmed = last_call;  // The call after which it was done last.
+    while (!stop.stop_requested()) {
+      const Clock::rep last = last_call;
+      const Clock::time_point due = Clock::time_point(Clock::duration(last)) + pause;
+      const Clock::time_point now = Clock::now();
+      const bool is_due = calls == 0 && last != trimmed && due <= now;
+      if (is_due) {
+        Trim();
+        trimmed = last;
+      }
+      never.wait_until(lock, stop, last != trimmed && due > now ? due : now + pause,
+                       [] { return false; });
+    }
+  });
+}
+
+}  // namespace waterline

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/loaded_model.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/locate.h"
+
+namespace waterline {
+
+// The bytes of a model in a budget that several engines share.
+struct ModelShare::Charge {
+  std::shared_ptr<Budget> budget;
+  Reservation weights, tokenizer;
+
+  explicit Charge(std::shared_ptr<Budget> of)
+      : budget(std::move(of)),
+        weights(*budget, Use::kWeights),
+        tokenizer(*budget, Use::kTokenizer) {}
+};
+
+namespace {
+
+// Which files a model is made of, and in what state they are: another file under the same name is
+// another model.
+std::string IdentityOf(const std::filesystem::path& directory, const Kernels& kernels) {
+  std::error_code ignored;
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    struct stat status;
+    if (::stat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    files.push_back(fmt::format("{}:{}:{}:{}:{}.{:09}", entry.path().filename().string(),
+                                status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                                status.st_mtim.tv_nsec));
+  }
+  std::sort(files.begin(), files.end());
+  std::string identity = fmt::format(
+      "{}\n{}", kernels.name(), std::filesystem::weakly_canonical(directory, ignored).string());
+  for (const std::string& file : files) identity += "\n" + file;
+  return identity;
+}
+
+}  // namespace
+
+struct ModelLoader {
+  using Charge = ModelShare::Charge;
+
+  // The engines that hold one model, as far as they live.
+  struct Entry {
+    std::mutex mutex;  // Held while the model is loaded: who wants the same waits for it.
+    std::weak_ptr<LoadedModel> model;
+    std::vector<std::pair<const Budget*, std::weak_ptr<Charge>>> charges;
+  };
+
+  // The models of the process. The only state that engines share without being told to.
+  struct Registry {
+    std::mutex mutex;
+    std::map<std::string, std::shared_ptr<Entry>> entries;
+  };
+
+  static std::shared_ptr<Entry> Find(const std::string& identity) {
+    static Registry registry;
+    const std::lock_guard lock(registry.mutex);
+    std::erase_if(registry.entries, [](const auto& known) {
+      return known.second.use_count() == 1 && known.second->model.expired();
+    });
+    std::shared_ptr<Entry>& entry = registry.entries[identity];
+    if (entry == nullptr) entry = std::make_shared<Entry>();
+    return entry;
+  }
+
+  static Result<std::shared_ptr<LoadedModel>> Load(const std::string& name,
+                                                   const Settings& settings,
+                                                   const std::shared_ptr<Budget>& own) {
+    auto model = std::make_shared<LoadedModel>(own->limit(), own);
+    Result<Checkpoint> checkpoint = OpenCheckpoint(name, model->memory, &model->tokenizer_memory);
+    if (!checkpoint.ok()) return checkpoint.error();
+    model->checkpoint = std::move(*checkpoint);
+    Result<Measure> measure =
+        MeasureCheckpoint(model->checkpoint, *settings.kernels, model->memory);
+    if (!measure.ok()) return measure.error();
+    model->measure = std::move(*measure);
+    if (settings.budget < SmallestBudget(model->measure, settings.threads)) {
+      return Error{Code::kOverBudget, "the budget is too small"};
+    }
+
+    const size_t bytes = model->measure.report.block_bytes;
+    Result<Block> block = settings.plan_only
+                              ? Block::MakeCounted(bytes, model->memory, Use::kWeights)
+                              : Block::Make(bytes, model->memory, Use::kWeights);
+    if (!block.ok()) return block.error();
+    model->weights = std::move(*block);
+    BudgetResource loading(model->memory, Use::kLoading);
+    BindingReport report;
+    Result<Network> network =
+        BindNetwork(model->checkpoint, *settings.kernels, model->weights.bytes(),
+                    &model->weights_memory, &loading, report);
+    if (!network.ok()) return network.error();
+    model->network = std::move(*network);
+    model->in_file = report.mapped_bytes;
+    model->measure.report = {};  // Names that nobody asks for again.
+    model->limits = {.max_words = model->checkpoint.config.max_len,
+                     .max_tokens = model->measure.longest_sequence,
+                     .max_width = model->measure.widths,
+                     .vocabulary = model->checkpoint.backbone.vocab_size};
+    return model;
+  }
+
+  // Counts a model that `own` and `whole` have counted while it was loaded.
+  static ModelShare Adopt(std::shared_ptr<LoadedModel> model, const std::shared_ptr<Budget>& own,
+                          const std::shared_ptr<Budget>& whole) {
+    ModelShare share = Hold(std::move(model), own);
+    if (whole != nullptr) share.whole_ = std::make_shared<Charge>(whole);
+    share.model_->memory.Leave();
+    const size_t weights = share.model_->memory.in_use(Use::kWeights);
+    const size_t tokenizer = share.model_->memory.in_use(Use::kTokenizer);
+    share.weights_.Adopt(weights);
+    share.tokenizer_.Adopt(tokenizer);
+    if (whole != nullptr) {
+      share.whole_->weights.Adopt(weights);
+      share.whole_->tokenizer.Adopt(tokenizer);
+    }
+    return share;
+  }
+
+  // Counts a model that is there already. Throws OverBudget.
+  static ModelShare Join(std::shared_ptr<LoadedModel> model, Entry& entry,
+                         const std::shared_ptr<Budget>& own, const std::shared_ptr<Budget>& whole) {
+    ModelShare share = Hold(std::move(model), own);
+    const auto take = [&](Reservation& weights, Reservation& tokenizer, const Budget& from) {
+      const size_t wanted[] = {share.model_->memory.in_use(Use::kWeights),
+                               share.model_->memory.in_use(Use::kTokenizer)};
+      if (!weights.Resize(wanted[0])) throw OverBudget(wanted[0], from.available());
+      if (!tokenizer.Resize(wanted[1])) throw OverBudget(wanted[1], from.available());
+    };
+    take(share.weights_, share.tokenizer_, *own);
+    if (whole == nullptr) return share;
+    for (const auto& [budget, charge] : entry.charges) {
+      if (budget == whole.get()) share.whole_ = charge.lock();
+      if (share.whole_ != nullptr) return share;
+    }
+    share.whole_ = std::make_shared<Charge>(whole);
+    take(share.whole_->weights, share.whole_->tokenizer, *whole);
+    return share;
+  }
+
+  static ModelShare Hold(std::shared_ptr<LoadedModel> model, const std::shared_ptr<Budget>& own) {
+    ModelShare share;
+    share.model_ = std::move(model);
+    share.own_ = own;
+    share.weights_ = Reservation(*own, Use::kWeights, Reach::kOwn);
+    share.tokenizer_ = Reservation(*own, Use::kTokenizer, Reach::kOwn);
+    return share;
+  }
+
+  static std::weak_ptr<LoadedModel> WeakOf(const ModelShare& share) { return share.model_; }
+
+  static void Note(Entry& entry, const ModelShare& share, const std::shared_ptr<Budget>& whole) {
+    std::erase_if(entry.charges, [](const auto& charge) { return charge.second.expired(); });
+    if (whole != nullptr) entry.charges.emplace_back(whole.get(), share.whole_);
+  }
+};
+
+Result<ModelShare> ObtainModel(const std::string& name, const Settings& settings,
+                               const std::shared_ptr<Budget>& own,
+                               const std::shared_ptr<Budget>& whole) {
+  const auto load = [&]() -> Result<ModelShare> {
+    Result<std::shared_ptr<LoadedModel>> model = ModelLoader::Load(name, settings, own);
+    if (!model.ok()) return model.error();
+    return ModelLoader::Adopt(std::move(*model), own, whole);
+  };
+  if (settings.plan_only) return load();
+
+  const Result<std::filesystem::path> directory =
+      name.empty() ? LocateDefaultModel() : LocateModel(name);
+  if (!directory.ok()) return directory.error();
+  const std::shared_ptr<ModelLoader::Entry> entry =
+      ModelLoader::Find(IdentityOf(*directory, *settings.kernels));
+  const std::lock_guard lock(entry->mutex);
+  std::shared_ptr<LoadedModel> known = entry->model.lock();
+  if (known == nullptr) {
+    Result<ModelShare> share = load();
+    if (!share.ok()) return share;
+    entry->model = ModelLoader::WeakOf(*share);
+    ModelLoader::Note(*entry, *share, whole);
+    return share;
+  }
+  if (settings.budget < SmallestBudget(known->measure, settings.threads)) {
+    return Error{Code::kOverBudget, "the budget is too small"};
+  }
+  ModelShare share = ModelLoader::Join(std::move(known), *entry, own, whole);
+  ModelLoader::Note(*entry, share, whole);
+  return share;
+}
+
+}  // namespace waterline
