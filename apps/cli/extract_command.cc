@@ -176,7 +176,7 @@ class Run {
       PrintNote(DescribeRefused(totals_));
     }
     if (!arguments_.stats) return;
-    const std::string table = FormatStatistics(totals_, engine.Stats(), ReadProcessMemory());
+    const std::string table = FormatStatistics(totals_, engine.Stats());
     std::fwrite(table.data(), 1, table.size(), stderr);
   }
 

@@ -14,7 +14,7 @@ namespace {
 class Table {
  public:
   void Row(std::string_view name, std::string_view value) {
-    fmt::format_to(std::back_inserter(text_), "  {:<24}{}\n", name, value);
+    fmt::format_to(std::back_inserter(text_), "  {:<26}{}\n", name, value);
   }
   void Count(std::string_view name, int64_t value) { Row(name, FormatCount(value)); }
   void Bytes(std::string_view name, size_t value) { Row(name, FormatExactByteSize(value)); }
@@ -39,8 +39,15 @@ std::string Texts(int64_t count) {
 
 }  // namespace
 
-std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine,
-                             const ProcessMemory& process) {
+std::string DescribeBudget(const EngineStats& engine) {
+  std::string text = FormatExactByteSize(engine.memory_budget);
+  if (engine.automatic) {
+    text += fmt::format(", half of the {} that were free", FormatByteSize(engine.available));
+  }
+  return text;
+}
+
+std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine) {
   Table table;
   table.Heading("work");
   table.Count("texts", totals.texts);
@@ -60,23 +67,29 @@ std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine,
   table.Row("tokens/s", Rate(engine.tokens, totals.extract_seconds));
   table.Row("threads", fmt::format("{}, {}", engine.threads, engine.isa));
   table.Heading("memory budget");
-  table.Bytes("budget", engine.memory_budget);
-  table.Bytes("peak", engine.peak);
+  table.Row("budget", DescribeBudget(engine));
   table.Bytes("in use", engine.in_use);
+  table.Bytes("peak", engine.peak);
   table.Bytes("weights", engine.weights);
   table.Bytes("tokenizer", engine.tokenizer);
   table.Bytes("texts in flight", engine.staging);
+  table.Bytes("  of it in use", engine.staging_in_use);
+  table.Bytes("  most at once", engine.staging_peak);
   table.Bytes("workspace", engine.workspace);
-  table.Bytes("workspace peak", engine.workspace_peak);
-  table.Bytes("last pass", engine.last_plan);
+  table.Bytes("  of it in use", engine.workspace_in_use);
+  table.Bytes("  most at once", engine.workspace_peak);
   table.Heading("passes");
   table.Count("passes", engine.batches);
+  table.Count("planned", engine.plans);
   table.Count("split to fit", engine.splits);
   table.Count("texts refused for size", engine.refusals);
+  table.Count("most tokens of a batch", engine.batch_tokens);
+  table.Bytes("largest pass", engine.largest_plan);
+  table.Bytes("last pass", engine.last_plan);
   table.Heading("process");
-  table.Bytes("mapped, not counted", engine.mapped);
-  table.Bytes("resident", process.resident);
-  table.Bytes("resident peak", process.resident_peak);
+  table.Bytes("resident", engine.resident);
+  table.Bytes("resident peak", engine.resident_peak);
+  table.Bytes("read from the file", engine.in_file);
   return table.Take();
 }
 

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "process_memory.h"
 #include "waterline/engine.h"
 
 namespace waterline::cli {
@@ -26,9 +25,11 @@ struct RunTotals {
   std::optional<double> first_entity_seconds;  // From there until the first was written.
 };
 
+// The budget in bytes, and where it comes from when nobody gave it.
+std::string DescribeBudget(const EngineStats& engine);
+
 // The table of --stats; lines end in "\n".
-std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine,
-                             const ProcessMemory& process);
+std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine);
 
 // "3 of 1,000 texts were refused", and what became of them. Requires totals.refused > 0.
 std::string DescribeRefused(const RunTotals& totals);

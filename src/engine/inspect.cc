@@ -41,7 +41,7 @@ std::string DescribeHead(const GlinerConfig& c) {
 }
 
 Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions& options) {
-  Result<Settings> settings = Resolve(options, std::nullopt);
+  Result<Settings> settings = Resolve(options);
   if (!settings.ok()) return settings.error();
   const Kernels& kernels = *settings->kernels;
 

@@ -39,7 +39,7 @@ size_t Workspace::share() const { return capacity() / workers_ / Arena::kAlign *
 Result<Workspace::Part> Workspace::Take(size_t bytes, const WaitLimit& limit, bool leased) {
   const size_t rounded =
       leased ? PagesUp(bytes) : (bytes + Arena::kAlign - 1) / Arena::kAlign * Arena::kAlign;
-  WATERLINE_CHECK(rounded > 0);
+  WATERLINE_CHECK(bytes > 0);
   std::unique_lock lock(mutex_);
   Range free{};
   bool never = false;

@@ -11,13 +11,18 @@
 namespace waterline {
 namespace {
 
+std::vector<size_t> Begins(std::span<const int64_t> tokens, int64_t batch_tokens, int threads) {
+  const auto begins = BatchBegins(tokens, batch_tokens, threads, std::pmr::get_default_resource());
+  return {begins.begin(), begins.end()};
+}
+
 TEST(BatchBegins, CoversAllSequencesWithinTheLimit) {
   EXPECT_TRUE(rc::check("", [] {
     auto tokens = *rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(1, 600));
     std::sort(tokens.rbegin(), tokens.rend());
     const int64_t limit = *rc::gen::inRange<int64_t>(1, 2000);
     const int threads = *rc::gen::inRange(1, 9);
-    const std::vector<size_t> begins = BatchBegins(tokens, limit, threads);
+    const std::vector<size_t> begins = Begins(tokens, limit, threads);
     RC_ASSERT(begins.front() == 0u);
     RC_ASSERT(begins.back() == tokens.size());
     for (size_t b = 1; b < begins.size(); ++b) {
@@ -33,9 +38,9 @@ TEST(BatchBegins, CoversAllSequencesWithinTheLimit) {
 TEST(BatchBegins, GivesEveryWorkerItsShare) {
   // Eight texts on two workers: one pass each rather than one for all.
   const std::vector<int64_t> tokens(8, 100);
-  EXPECT_EQ(BatchBegins(tokens, 1024, 2), (std::vector<size_t>{0, 4, 8}));
-  EXPECT_EQ(BatchBegins(tokens, 1024, 1), (std::vector<size_t>{0, 8}));
-  EXPECT_EQ(BatchBegins({}, 1024, 2), (std::vector<size_t>{0}));
+  EXPECT_EQ(Begins(tokens, 1024, 2), (std::vector<size_t>{0, 4, 8}));
+  EXPECT_EQ(Begins(tokens, 1024, 1), (std::vector<size_t>{0, 8}));
+  EXPECT_EQ(Begins({}, 1024, 2), (std::vector<size_t>{0}));
 }
 
 TEST(DivideRoom, KeepsItsSharesWithinWhatThereIs) {
@@ -61,7 +66,7 @@ TEST(LeastRoom, IsEnoughForTheWorkspaceAndNoMore) {
 TEST(Resolve, RefusesWhatMakesNoSense) {
   EXPECT_FALSE(Resolve({.threads = -1}).ok());
   EXPECT_FALSE(Resolve({.threads = 100000}).ok());
-  EXPECT_FALSE(Resolve({.batch_tokens = 0}).ok());
+  EXPECT_FALSE(Resolve({.batch_tokens = -1}).ok());
   const auto isa = Resolve({.isa = "sse9"});
   ASSERT_FALSE(isa.ok());
   EXPECT_NE(isa.error().message.find("sse9"), std::string::npos);

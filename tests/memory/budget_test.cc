@@ -40,8 +40,6 @@ TEST(Budget, RemembersItsPeak) {
   budget.Give(70, Use::kWorkspace);
   ASSERT_TRUE(budget.Take(10, Use::kWorkspace));
   EXPECT_EQ(budget.peak(), 70U);
-  budget.ResetPeak();
-  EXPECT_EQ(budget.peak(), 10U);
 }
 
 TEST(Budget, AbortsWhenMoreIsGivenThanTaken) {
@@ -55,7 +53,7 @@ TEST(Budget, NamesItsUses) {
   std::vector<std::string> names;
   for (int use = 0; use < kUses; ++use) names.emplace_back(UseName(static_cast<Use>(use)));
   EXPECT_THAT(names,
-              testing::ElementsAre("weights", "tokenizer", "staging", "workspace", "loading"));
+              testing::ElementsAre("weights", "tokenizer", "staging", "workspace", "loading", "leases"));
 }
 
 TEST(Budget, StaysBelowItsLimitWhenThreadsRace) {
@@ -167,6 +165,54 @@ RC_GTEST_PROP(Reservation, HoldsWhatItsResizesSay, (const std::vector<uint16_t>&
     RC_ASSERT(budget.in_use() + budget.available() == budget.limit());
     RC_ASSERT(budget.peak() >= budget.in_use());
   }
+}
+
+TEST(Budget, APartTakesFromTheWholeToo) {
+  auto whole = std::make_shared<Budget>(100);
+  Budget a(80, whole), b(80, whole);
+  EXPECT_TRUE(a.Take(70, Use::kWeights));
+  EXPECT_FALSE(b.Take(40, Use::kWeights));  // The whole lacks it,
+  EXPECT_FALSE(a.Take(20, Use::kWeights));  // or the part.
+  EXPECT_EQ(b.available(), 30u);
+  EXPECT_TRUE(b.Take(30, Use::kStaging));
+  EXPECT_EQ(whole->in_use(), 100u);
+  EXPECT_EQ(whole->in_use(Use::kStaging), 30u);
+  EXPECT_EQ(b.peak(), 30u);  // What failed was never held.
+  a.Give(70, Use::kWeights);
+  EXPECT_EQ(whole->in_use(), 30u);
+}
+
+TEST(Budget, WhatReachesOnlyItselfIsNotTakenFromTheWhole) {
+  auto whole = std::make_shared<Budget>(100);
+  Budget part(80, whole);
+  EXPECT_TRUE(part.Take(60, Use::kWeights, Reach::kOwn));
+  EXPECT_EQ(whole->in_use(), 0u);
+  EXPECT_FALSE(part.Take(21, Use::kWeights));
+  part.Give(60, Use::kWeights, Reach::kOwn);
+}
+
+TEST(Budget, WhatWasTakenOutlivesTheLeavingOfThePart) {
+  auto whole = std::make_shared<Budget>(100);
+  Reservation adopted(*whole, Use::kWeights);
+  {
+    Budget part(80, whole);
+    ASSERT_TRUE(part.Take(60, Use::kWeights));
+    part.Leave();
+    adopted.Adopt(60);
+    part.Give(60, Use::kWeights);
+    EXPECT_EQ(whole->in_use(), 60u);
+  }
+  adopted = Reservation();
+  EXPECT_EQ(whole->in_use(), 0u);
+}
+
+TEST(Budget, RecentPeakBeginsAgain) {
+  Budget budget(100);
+  ASSERT_TRUE(budget.Take(90, Use::kStaging));
+  budget.Give(50, Use::kStaging);
+  budget.ResetPeak();
+  EXPECT_EQ(budget.peak(), 90u);
+  EXPECT_EQ(budget.recent_peak(), 40u);
 }
 
 }  // namespace
