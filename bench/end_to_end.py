@@ -14,7 +14,7 @@ guests of the host) took more than 5 % of the cores is repeated, and marked if t
     load               the model, as the program tells it; of the Python package, start to loaded.
     first entity       from the start of a process to the line with the entities of one short text
                        (in which a random checkpoint may find none).
-    VmHWM              peak of the resident memory, mapped file pages included.
+    VmHWM              peak of the resident memory.
 
 --reference names an interpreter with gliner (2 threads, batches of 8, warmed up; its start and load
 are not in texts/s). Its entities are compared with those of the program.

@@ -55,7 +55,7 @@ std::string FormatModelReport(const ModelReport& report) {
   heading("memory");
   bytes("weights, packed", report.weight_bytes);
   bytes("tokenizer", report.tokenizer_bytes);
-  bytes("mapped, not counted", report.mapped_bytes);
+  bytes("read from the file", report.in_file_bytes);
   bytes("smallest budget", report.smallest_budget);
   heading(fmt::format("with a budget of {}", FormatByteSize(report.memory_budget)));
   if (report.memory_budget < report.smallest_budget) {
@@ -104,7 +104,7 @@ std::string FormatModelReportJson(const ModelReport& report) {
   count("max_width", report.max_width);
   bytes("file_bytes", report.file_bytes);
   bytes("weight_bytes", report.weight_bytes);
-  bytes("mapped_bytes", report.mapped_bytes);
+  bytes("in_file_bytes", report.in_file_bytes);
   bytes("tokenizer_bytes", report.tokenizer_bytes);
   bytes("smallest_budget", report.smallest_budget);
   bytes("memory_budget", report.memory_budget);

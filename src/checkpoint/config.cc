@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/mapped_file.h"
+#include "base/file.h"
 #include "checkpoint/fields.h"
 
 namespace waterline {
@@ -176,14 +176,14 @@ BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type) {
 }
 
 Result<dom::object> ParseObject(const std::filesystem::path& file, dom::parser& parser) {
-  const Result<MappedFile> mapped = MappedFile::Open(file);
-  if (!mapped.ok()) return mapped.error();
-  const std::span<const std::byte> bytes = mapped->bytes();
-  if (bytes.empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file.string())};
+  const Result<File> open = File::Open(file);
+  if (!open.ok()) return open.error();
+  const Result<std::pmr::string> text = open->ReadAll(std::pmr::get_default_resource());
+  if (!text.ok()) return text.error();
+  if (text->empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file.string())};
   dom::element root;
   dom::object object;
-  simdjson::error_code status =
-      parser.parse(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()).get(root);
+  simdjson::error_code status = parser.parse(text->data(), text->size()).get(root);
   if (status == simdjson::SUCCESS) status = root.get(object);
   if (status != simdjson::SUCCESS) {
     return Error{Code::kBadModel, fmt::format("{} is not a JSON object: {}", file.string(),

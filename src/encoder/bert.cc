@@ -62,8 +62,8 @@ Result<std::unique_ptr<Encoder>> Bert::Make(const BackboneConfig& config, Binder
   bert->act_ = *act;
 
   Binder embeddings = weights.In("embeddings");
-  bert->words_ = embeddings.MappedTable("word_embeddings.weight", config.vocab_size, D);
-  bert->places_ = embeddings.MappedTable("position_embeddings.weight", config.max_positions, D);
+  bert->words_ = embeddings.TableInFile("word_embeddings.weight", config.vocab_size, D);
+  bert->places_ = embeddings.TableInMemory("position_embeddings.weight", config.max_positions, D);
   bert->type_ = embeddings.Row("token_type_embeddings.weight", config.type_vocab_size, D, 0);
   bert->embedding_norm_ = embeddings.LayerNorm("LayerNorm", D, config.norm_eps);
   for (int64_t i = 0; i < config.layers; ++i) {

@@ -27,7 +27,8 @@ class Bert final : public Encoder {
   int64_t width_ = 0;
   int heads_ = 1;
   Act act_ = Act::kGelu;
-  Table words_, places_;
+  FileTable words_;
+  Table places_;
   const float* type_ = nullptr;
   Norm embedding_norm_;
   std::vector<Layer> layers_;

@@ -88,9 +88,10 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
       config.position_biased_input ? std::min(config.max_positions, kLongest) : kLongest;
 
   Binder embeddings = weights.In("embeddings");
-  model->words_ = embeddings.MappedTable("word_embeddings.weight", config.vocab_size, E);
+  model->words_ = embeddings.TableInFile("word_embeddings.weight", config.vocab_size, E);
   if (config.position_biased_input) {
-    model->places_ = embeddings.MappedTable("position_embeddings.weight", config.max_positions, E);
+    model->places_ =
+        embeddings.TableInMemory("position_embeddings.weight", config.max_positions, E);
   }
   if (config.type_vocab_size > 0) {
     model->type_ = embeddings.Row("token_type_embeddings.weight", config.type_vocab_size, E, 0);
@@ -127,10 +128,10 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
                              "logarithmic buckets",
                              config.position_buckets, max_position)};
   }
-  Table positions;
+  FileTable positions;
   Norm positions_norm;
   if (config.relative_attention) {
-    positions = encoder.MappedTable("rel_embeddings.weight", 2 * span, D);
+    positions = encoder.TableInFile("rel_embeddings.weight", 2 * span, D);
     if (config.norm_rel_ebd) positions_norm = encoder.LayerNorm("LayerNorm", D, config.norm_eps);
   }
   if (model->relative_) {

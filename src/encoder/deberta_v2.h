@@ -42,7 +42,8 @@ class DebertaV2 final : public Encoder {
   int heads_ = 1;
   float scale_ = 1;
   Act act_ = Act::kGelu;
-  Table words_, places_;
+  FileTable words_;
+  Table places_;
   const float* type_ = nullptr;
   std::optional<Weight> embedding_projection_;
   Norm embedding_norm_;

@@ -103,7 +103,7 @@ struct ModelLoader {
                     &model->weights_memory, &loading, report);
     if (!network.ok()) return network.error();
     model->network = std::move(*network);
-    model->in_file = report.mapped_bytes;
+    model->in_file = report.in_file_bytes;
     model->measure.report = {};  // Names that nobody asks for again.
     model->limits = {.max_words = model->checkpoint.config.max_len,
                      .max_tokens = model->measure.longest_sequence,

@@ -61,7 +61,13 @@ void ReadOut(const Network& network, const Batch& batch, const Scores& scores, s
     if (query.vectors) {
       const int64_t word = batch.word_begins[index];
       float* const vector = result.vectors.data() + 2 * result.spans.size() * width;
-      network.head->SpanVector(scores, word + span.start, word + span.end, vector);
+      const Result<void> read =
+          network.head->SpanVector(scores, word + span.start, word + span.end, vector, staging);
+      if (!read.ok()) {
+        result.Clear();
+        result.error = read.error();
+        return;
+      }
       const float* label = scores.labels.view().row(batch.label_begins[index] + span.label);
       std::copy_n(label, width, vector + width);
     }
@@ -116,6 +122,7 @@ class Pass {
     Arena arena(memory, plan_);
     Ops ops(*setup_.kernels, arena);
     const Scores scores = setup_.network->Forward(ops, batch_);
+    if (ops.error()) return Refuse(items_, *ops.error());
     for (size_t i = 0; i < items_.size(); ++i) {
       try {
         ReadOut(*setup_.network, batch_, scores, i, *items_[i], setup_.staging);

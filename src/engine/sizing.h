@@ -28,7 +28,8 @@ struct Settings {
   bool plan_only = false;
 };
 // `shared_available`: what is left of the budget that the engine shares; nullopt without one.
-Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> shared_available = std::nullopt);
+Result<Settings> Resolve(const EngineOptions& options,
+                         std::optional<size_t> shared_available = std::nullopt);
 
 // The share of what is free that is taken when no number is given.
 size_t AutomaticBudget(size_t available);

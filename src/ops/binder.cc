@@ -63,10 +63,16 @@ float* Binder::TakeFloats(int64_t count) {
   return reinterpret_cast<float*>(TakeBytes(static_cast<size_t>(count) * sizeof(float)));
 }
 
-void Binder::CheckFinite(std::string_view name, const float* values, size_t count) {
-  const float* bad =
-      std::find_if(values, values + count, [](float v) { return !std::isfinite(v); });
-  if (bad != values + count) {
+void Binder::Widen(const StoredTensor& tensor, std::string_view name, int64_t first, int64_t count,
+                   float* to) {
+  const Result<void> read = file_->ReadF32(tensor, first, {to, static_cast<size_t>(count)});
+  if (!read.ok()) {
+    report_->problems.push_back(fmt::format("{}: {}", Full(name), read.error().message));
+    std::fill_n(to, count, 0.f);
+    return;
+  }
+  const float* bad = std::find_if(to, to + count, [](float v) { return !std::isfinite(v); });
+  if (bad != to + count) {
     report_->problems.push_back(
         fmt::format("{} holds {}, expected finite numbers", Full(name), *bad));
   }
@@ -79,12 +85,6 @@ bool Binder::Reading(int64_t floats) {
   return !measuring();
 }
 
-void Binder::Done(const StoredTensor& tensor) {
-  // What was packed is not read from the file again.
-  const auto offset = static_cast<size_t>(tensor.data - file_->file().bytes().data());
-  file_->file().DropPages(offset, tensor.bytes());
-}
-
 void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
                       int64_t in, std::byte* packed) {
   if (tensor == nullptr) return;
@@ -93,19 +93,14 @@ void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t
   std::pmr::vector<float> widened(static_cast<size_t>(std::min(rows, kRowsAtOnce) * in), loading_);
   for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, rows - begin);
-    const size_t elements = static_cast<size_t>(count * in);
-    ToF32(tensor->type, tensor->data + static_cast<size_t>(begin * in) * DtypeBytes(tensor->type),
-          widened.data(), elements);
-    CheckFinite(name, widened.data(), elements);
+    Widen(*tensor, name, begin * in, count * in, widened.data());
     kernels_->Pack(widened.data(), row + begin, count, out, in, packed);
   }
-  Done(*tensor);
 }
 
 void Binder::CopyVector(const StoredTensor* tensor, std::string_view name, float* to) {
   if (tensor == nullptr || to == nullptr) return;
-  ToF32(tensor->type, tensor->data, to, static_cast<size_t>(tensor->elements()));
-  CheckFinite(name, to, static_cast<size_t>(tensor->elements()));
+  Widen(*tensor, name, 0, tensor->elements(), to);
 }
 
 Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias) {
@@ -146,10 +141,7 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
   if (Reading(in) && tensor != nullptr) {
     std::pmr::vector<float> row(static_cast<size_t>(in), loading_);
     for (int64_t r = 0; r < out; ++r) {
-      ToF32(tensor->type,
-            tensor->data + static_cast<size_t>(r * all + begin) * DtypeBytes(tensor->type),
-            row.data(), row.size());
-      CheckFinite(weight_name, row.data(), row.size());
+      Widen(*tensor, weight_name, r * all + begin, in, row.data());
       kernels_->Pack(row.data(), r, 1, out, in, packed);
     }
   }
@@ -171,8 +163,7 @@ Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
   const StoredTensor* bias = Read(bias_name, {out});
   if (Reading(out * in + out) && weight != nullptr && bias != nullptr) {
     std::pmr::vector<float> rows(static_cast<size_t>(out * in), loading_);
-    ToF32(weight->type, weight->data, rows.data(), rows.size());
-    CheckFinite(weight_name, rows.data(), rows.size());
+    Widen(*weight, weight_name, 0, out * in, rows.data());
     std::pmr::vector<float> column(static_cast<size_t>(out), loading_);
     for (int64_t i = 0; i < in; ++i) {
       for (int64_t o = 0; o < out; ++o) {
@@ -182,7 +173,6 @@ Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
     }
     CopyVector(bias, bias_name, column.data());
     kernels_->Pack(column.data(), in, 1, in + 1, out, packed);
-    Done(*weight);
   }
   return {.out = in + 1, .in = out, .packed = packed};
 }
@@ -201,13 +191,9 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
     for (int64_t o = 0; o < out; ++o) {
       std::fill(row.begin(), row.end(), 0.f);
       const int64_t first = o / (out / groups) * group_in * kernel;
-      ToF32(tensor->type,
-            tensor->data + static_cast<size_t>(o * group_in * kernel) * DtypeBytes(tensor->type),
-            row.data() + first, static_cast<size_t>(group_in * kernel));
-      CheckFinite(weight_name, row.data(), row.size());
+      Widen(*tensor, weight_name, o * group_in * kernel, group_in * kernel, row.data() + first);
       kernels_->Pack(row.data(), o, 1, out, in * kernel, packed);
     }
-    Done(*tensor);
   }
   CopyVector(Read(bias_name, {out}), bias_name, bias);
   return {.out = out, .in = in * kernel, .packed = packed, .bias = bias};
@@ -232,7 +218,6 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
       std::pmr::vector<float> rows(static_cast<size_t>(4 * hidden * hidden), loading_);
       reader.CopyVector(tensor, hh, rows.data());
       kernels_->PackLstm(rows.data(), hidden, recurrent[d]);
-      Done(*tensor);
     }
     // Both biases are added once here instead of at every step.
     Reading(8 * hidden);
@@ -262,22 +247,25 @@ Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps) {
   return {.width = width, .gamma = gamma, .beta = beta, .eps = static_cast<float>(eps)};
 }
 
-Table Binder::MappedTable(std::string_view name, int64_t rows, int64_t cols) {
-  return Map(Read(name, {rows, cols}), rows, cols);
+FileTable Binder::TableInFile(std::string_view name, int64_t rows, int64_t cols) {
+  const StoredTensor* tensor = Read(name, {rows, cols});
+  if (tensor != nullptr) report_->in_file_bytes += tensor->bytes();
+  return {.rows = rows, .cols = cols, .file = file_, .tensor = tensor};
 }
 
-Table Binder::MappedVector(std::string_view name, int64_t width) {
-  return Map(Read(name, {width}), 1, width);
+Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
+  float* values = TakeFloats(rows * cols);
+  CopyVector(Read(name, {rows, cols}), name, values);
+  return {.rows = rows,
+          .cols = cols,
+          .type = Dtype::kF32,
+          .data = reinterpret_cast<const std::byte*>(values)};
 }
 
-Table Binder::Map(const StoredTensor* tensor, int64_t rows, int64_t cols) {
-  Table table{.rows = rows, .cols = cols};
-  if (tensor != nullptr) {
-    table.type = tensor->type;
-    table.data = tensor->data;
-    report_->mapped_bytes += tensor->bytes();
-  }
-  return table;
+const float* Binder::Vector(std::string_view name, int64_t width) {
+  float* values = TakeFloats(width);
+  CopyVector(Read(name, {width}), name, values);
+  return values;
 }
 
 const float* Binder::Row(std::string_view name, int64_t rows, int64_t cols, int64_t row) {
@@ -287,14 +275,13 @@ const float* Binder::Row(std::string_view name, int64_t rows, int64_t cols, int6
     report_->problems.push_back(
         fmt::format("{} has {} rows, but row {} is needed", Full(name), rows, row));
   } else if (tensor != nullptr && values != nullptr) {
-    ToF32(tensor->type, tensor->data + static_cast<size_t>(row * cols) * DtypeBytes(tensor->type),
-          values, static_cast<size_t>(cols));
-    CheckFinite(name, values, static_cast<size_t>(cols));
+    Widen(*tensor, name, row * cols, cols, values);
   }
   return values;
 }
 
-MatView Binder::Project(const Table& table, const Norm& norm, std::string_view name, int64_t out) {
+MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_view name,
+                        int64_t out) {
   const int64_t stride = (out + 15) / 16 * 16;
   MatView projected{TakeFloats(table.rows * stride), table.rows, out, stride};
   const std::string weight_name = fmt::format("{}.weight", name);
@@ -306,15 +293,14 @@ MatView Binder::Project(const Table& table, const Norm& norm, std::string_view n
       static_cast<int64_t>(kernels_->PackedBytes(out, table.cols) / sizeof(float));
   const bool reading = Reading(table.rows * in_stride + packed_floats + out +
                                std::min(out, kRowsAtOnce) * table.cols + 64);
-  if (!reading || weight == nullptr || bias == nullptr || table.data == nullptr) return projected;
+  if (!reading || weight == nullptr || bias == nullptr || table.tensor == nullptr) return projected;
 
   std::pmr::vector<float> rows(static_cast<size_t>(table.rows * in_stride + 16), loading_);
   float* aligned = rows.data() + (kAlign - reinterpret_cast<uintptr_t>(rows.data()) % kAlign) %
                                      kAlign / sizeof(float);
   const MatView x{aligned, table.rows, table.cols, in_stride};
   for (int64_t r = 0; r < table.rows; ++r) {
-    ToF32(table.type, table.data + static_cast<size_t>(r * table.cols) * DtypeBytes(table.type),
-          x.row(r), static_cast<size_t>(table.cols));
+    Widen(*table.tensor, "rel_embeddings.weight", r * table.cols, table.cols, x.row(r));
   }
   if (norm.width > 0) kernels_->AddLayerNorm(x, {}, norm, x);
 

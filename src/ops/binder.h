@@ -30,7 +30,7 @@ struct BindingReport {
   std::set<std::string> used;         // Names of the tensors that were read.
   size_t block_bytes = 0;             // Bytes of the weight block used so far.
   size_t loading_bytes = 0;           // Most that buffers of the reading take at once.
-  size_t mapped_bytes = 0;            // Bytes of tensors that stay in the mapped file.
+  size_t in_file_bytes = 0;           // Bytes of tensors that stay in the file.
   int64_t parameters = 0;             // Elements of the tensors that were read.
 };
 
@@ -66,26 +66,28 @@ class Binder {
   // `name`.weight and `name`.bias, [width] each.
   Norm LayerNorm(std::string_view name, int64_t width, double eps);
   // A tensor `name` [rows, cols] that stays in the file.
-  Table MappedTable(std::string_view name, int64_t rows, int64_t cols);
-  // A tensor `name` [width] that stays in the file, as a table of one row.
-  Table MappedVector(std::string_view name, int64_t width);
+  FileTable TableInFile(std::string_view name, int64_t rows, int64_t cols);
+  // A tensor `name` [rows, cols] in memory, as f32.
+  Table TableInMemory(std::string_view name, int64_t rows, int64_t cols);
+  // A tensor `name` [width], as f32.
+  const float* Vector(std::string_view name, int64_t width);
   // A row of a table, as f32.
   const float* Row(std::string_view name, int64_t rows, int64_t cols, int64_t row);
   // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone
   // is computed once, here. `norm` may have width 0 for none.
-  MatView Project(const Table& table, const Norm& norm, std::string_view name, int64_t out);
+  MatView Project(const FileTable& table, const Norm& norm, std::string_view name, int64_t out);
 
  private:
   const StoredTensor* Read(std::string_view name, std::initializer_list<int64_t> shape);
-  Table Map(const StoredTensor* tensor, int64_t rows, int64_t cols);
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
   void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
                 int64_t in, std::byte* packed);
   void CopyVector(const StoredTensor* tensor, std::string_view name, float* to);
-  void CheckFinite(std::string_view name, const float* values, size_t count);
-  void Done(const StoredTensor& tensor);
+  // Elements [first, first + count) of `tensor` as f32; they must be finite.
+  void Widen(const StoredTensor& tensor, std::string_view name, int64_t first, int64_t count,
+             float* to);
   // Notes that reading needs buffers of `floats` floats; true when there is something to read into.
   bool Reading(int64_t floats);
 

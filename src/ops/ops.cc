@@ -2,6 +2,8 @@
 #include "ops/ops.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "base/check.h"
 
@@ -11,6 +13,8 @@ namespace {
 // Rows of the wide middle of a feed-forward that exist at once. Large enough that the weights are
 // read from cache once per chunk, small enough that the middle stays a few MB.
 constexpr int64_t kChunkRows = 128;
+// Tokens whose embedding rows are read at once.
+constexpr int64_t kEmbedRows = 128;
 
 std::span<std::byte> Scratch(Mat& mat) {
   if (mat.view().data == nullptr) return {};
@@ -33,12 +37,64 @@ int64_t Longest(SequenceBegins begins) {
 
 }  // namespace
 
-Mat Ops::Embed(const EmbedArgs& args, const char* name) {
-  WATERLINE_CHECK(args.places.data == nullptr || args.positions.size() == args.ids.size());
-  WATERLINE_CHECK(args.places.data == nullptr || args.places.cols == args.words.cols);
-  Mat out(arena_, static_cast<int64_t>(args.ids.size()), args.words.cols, name);
-  kernels_.Embed(args, out);
+Mat Ops::Embed(const EmbedTokens& tokens, const char* name) {
+  const FileTable& words = tokens.words;
+  const auto count = static_cast<int64_t>(tokens.ids.size());
+  WATERLINE_CHECK(tokens.places.rows == 0 || tokens.positions.size() == tokens.ids.size());
+  WATERLINE_CHECK(tokens.places.rows == 0 || tokens.places.cols == words.cols);
+  Mat out(arena_, count, words.cols, name);
+  const int64_t most = std::min(count, kEmbedRows);
+  Mat scratch =
+      MakeScratch(arena_, static_cast<size_t>(most) * words.row_bytes(), "embedding rows");
+  if (dry()) return out;
+
+  const std::span<std::byte> rows = Scratch(scratch);
+  std::array<int32_t, kEmbedRows> local;  // Of each token of the chunk: its row in `rows`.
+  for (int64_t begin = 0; begin < count; begin += kEmbedRows) {
+    const auto from = static_cast<size_t>(begin);
+    const std::span<const int32_t> ids =
+        tokens.ids.subspan(from, std::min(tokens.ids.size() - from, local.size()));
+    const int64_t distinct = ReadRows(words, ids, rows, local);
+    const auto chunk = static_cast<int64_t>(ids.size());
+    kernels_.Embed(
+        {.ids = std::span(local).first(ids.size()),
+         .words = {.rows = distinct,
+                   .cols = words.cols,
+                   .type = words.tensor->type,
+                   .data = rows.data()},
+         .positions = tokens.positions.empty() ? tokens.positions
+                                               : tokens.positions.subspan(from, ids.size()),
+         .places = tokens.places,
+         .every = tokens.every},
+        out.view().Rows(begin, begin + chunk));
+  }
   return out;
+}
+
+// Reads the rows `ids` of `table`, each once, to the front of `rows`; local[i] is then where
+// ids[i] is. Returns how many there are.
+int64_t Ops::ReadRows(const FileTable& table, std::span<const int32_t> ids,
+                      std::span<std::byte> rows, std::span<int32_t> local) {
+  std::array<uint8_t, kEmbedRows> order;
+  static_assert(kEmbedRows <= 256);
+  std::iota(order.begin(), order.begin() + ids.size(), uint8_t{0});
+  std::sort(order.begin(), order.begin() + ids.size(),
+            [&](uint8_t a, uint8_t b) { return ids[a] < ids[b]; });
+  const size_t bytes = table.row_bytes();
+  int32_t distinct = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const int32_t id = ids[order[i]];
+    if (i == 0 || id != ids[order[i - 1]]) {
+      const std::span<std::byte> row = rows.subspan(static_cast<size_t>(distinct++) * bytes, bytes);
+      const Result<void> read = table.file->Read(*table.tensor, int64_t{id} * table.cols, row);
+      if (!read.ok()) {
+        if (!error_) error_ = read.error();
+        std::fill(row.begin(), row.end(), std::byte{0});
+      }
+    }
+    local[order[i]] = distinct - 1;
+  }
+  return distinct;
 }
 
 Mat Ops::Linear(MatView x, const Weight& w, Act act, const char* name) {

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "kernels/kernels.h"
 #include "memory/arena.h"
 #include "memory/mat.h"
+#include "waterline/result.h"
 #include "weights/weight.h"
 
 namespace waterline {
@@ -18,7 +20,16 @@ class Ops {
  public:
   Ops(const Kernels& kernels, Arena& arena) : kernels_(kernels), arena_(arena) {}
 
-  Mat Embed(const EmbedArgs& args, const char* name);
+  // out[t] = words[ids[t]] + places[positions[t]] + every, with rows of `words` read from the file,
+  // each once for a chunk of tokens. When they cannot be read they are zero, and error() says why.
+  struct EmbedTokens {
+    std::span<const int32_t> ids;  // [T]
+    const FileTable& words;        // [vocabulary, D]
+    std::span<const int32_t> positions = {};
+    Table places = {};  // As in EmbedArgs.
+    const float* every = nullptr;
+  };
+  Mat Embed(const EmbedTokens& tokens, const char* name);
   Mat Linear(MatView x, const Weight& w, Act act, const char* name);
   // LayerNorm(x + residual), written over x.
   void AddLayerNorm(Mat& x, MatView residual, const Norm& norm);
@@ -45,12 +56,19 @@ class Ops {
   // Scores of all spans; see Kernels::SpanScores. Writes to `scores` (empty when dry).
   void SpanScores(SpanScoreArgs args, std::span<float> scores);
 
+  // The first failure to read the checkpoint: the results of the pass are worth nothing.
+  const std::optional<Error>& error() const { return error_; }
+
   bool dry() const { return arena_.dry(); }
   Arena& arena() { return arena_; }
 
  private:
+  int64_t ReadRows(const FileTable& table, std::span<const int32_t> ids, std::span<std::byte> rows,
+                   std::span<int32_t> local);
+
   const Kernels& kernels_;
   Arena& arena_;
+  std::optional<Error> error_;
 };
 
 }  // namespace waterline

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 
 #include "batch/batch.h"
 #include "checkpoint/config.h"
@@ -34,8 +35,9 @@ class Head {
   virtual int64_t vector_width() const = 0;
   // The vector of the span of words [start, end] (rows of `scores.start` and `.end`): what its dot
   // product with a label vector is the logit. Slow; for a few spans. `out` has vector_width()
-  // floats.
-  virtual void SpanVector(const Scores& scores, int64_t start, int64_t end, float* out) const = 0;
+  // floats; buffers come from `memory`. Errors: kIo  the checkpoint cannot be read.
+  virtual Result<void> SpanVector(const Scores& scores, int64_t start, int64_t end, float* out,
+                                  std::pmr::memory_resource* memory) const = 0;
 };
 
 // The head that `config` describes on an encoder of width `encoder_width`.

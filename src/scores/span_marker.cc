@@ -70,27 +70,26 @@ Scores SpanMarker::Forward(Ops& ops, Mat hidden, const Batch& batch) const {
   return result;
 }
 
-void SpanMarker::SpanVector(const Scores& scores, int64_t start, int64_t end, float* out) const {
+Result<void> SpanMarker::SpanVector(const Scores& scores, int64_t start, int64_t end, float* out,
+                                    std::pmr::memory_resource* memory) const {
   const float* u = scores.start.view().row(start);
   const float* v = scores.end.view().row(end);
   if (!fold_) {
     for (int64_t d = 0; d < width_; ++d) out[d] = u[d] + v[d];
-    return;
+    return {};
   }
-  const size_t bytes = DtypeBytes(second_.type);
+  std::pmr::vector<float> row(static_cast<size_t>(second_.cols), memory);
   for (int64_t d = 0; d < width_; ++d) {
+    const Result<void> read = second_.file->ReadF32(*second_.tensor, d * second_.cols, row);
+    if (!read.ok()) return read;
     double sum = 0;
     for (int64_t f = 0; f < second_.cols; ++f) {
-      float weight = 0;
-      ToF32(second_.type, second_.data + static_cast<size_t>(d * second_.cols + f) * bytes, &weight,
-            1);
-      sum += static_cast<double>(std::max(u[f] + v[f], 0.f)) * static_cast<double>(weight);
+      sum += static_cast<double>(std::max(u[f] + v[f], 0.f)) *
+             static_cast<double>(row[static_cast<size_t>(f)]);
     }
-    float bias = 0;
-    ToF32(second_bias_.type,
-          second_bias_.data + static_cast<size_t>(d) * DtypeBytes(second_bias_.type), &bias, 1);
-    out[d] = static_cast<float>(sum) + bias;
+    out[d] = static_cast<float>(sum) + second_bias_[d];
   }
+  return {};
 }
 
 SpanMarker::Mlp SpanMarker::BindMlp(Binder& binder, const char* name, int64_t width,
@@ -128,8 +127,8 @@ Result<std::unique_ptr<Head>> SpanMarker::Make(const GlinerConfig& config, int64
     head->u_ = span.LinearColumns("out_project.0", 4 * D, 2 * D, 0, D, /*bias=*/true);
     head->v_ = span.LinearColumns("out_project.0", 4 * D, 2 * D, D, D, /*bias=*/false);
     head->fold_ = span.LinearFolded("out_project.3", D, 4 * D);
-    head->second_ = span.MappedTable("out_project.3.weight", D, 4 * D);
-    head->second_bias_ = span.MappedVector("out_project.3.bias", D);
+    head->second_ = span.TableInFile("out_project.3.weight", D, 4 * D);
+    head->second_bias_ = span.Vector("out_project.3.bias", D);
   } else {
     head->u_ = span.LinearColumns("out_project", D, 2 * D, 0, D, /*bias=*/true);
     head->v_ = span.LinearColumns("out_project", D, 2 * D, D, D, /*bias=*/false);

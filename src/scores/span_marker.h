@@ -18,7 +18,8 @@ class SpanMarker final : public Head {
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
   int64_t widths() const override { return widths_; }
   int64_t vector_width() const override { return width_; }
-  void SpanVector(const Scores& scores, int64_t start, int64_t end, float* out) const override;
+  Result<void> SpanVector(const Scores& scores, int64_t start, int64_t end, float* out,
+                          std::pmr::memory_resource* memory) const override;
 
  private:
   // Two linear maps with a ReLU between them.
@@ -35,8 +36,8 @@ class SpanMarker final : public Head {
   Mlp start_, end_, prompt_;
   Weight u_, v_;                // The two halves of out_project's first linear map.
   std::optional<Weight> fold_;  // markerV0: out_project's second linear map, folded.
-  Table second_;                // The same, as stored, for span vectors.
-  Table second_bias_;
+  FileTable second_;            // The same, as stored, for span vectors.
+  const float* second_bias_ = nullptr;
 };
 
 }  // namespace waterline

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "base/mapped_file.h"
+#include "base/file.h"
 #include "tokens/checkpoint_tokenizers.h"
 #include "tokens/sentencepiece_model.h"
 #include "tokens/unigram.h"
@@ -116,12 +116,12 @@ Result<void> AddTemplate(const TokenizerSource& source, Family family, Pipeline&
 Result<Pipeline> ReadSentencePiece(const TokenizerSource& source) {
   const Result<Family> family = FamilyOf(source);
   if (!family.ok()) return family.error();
-  const Result<MappedFile> file = MappedFile::Open(source.path);
+  const Result<File> file = File::Open(source.path);
   if (!file.ok()) return file.error();
-  const std::string_view bytes(reinterpret_cast<const char*>(file->bytes().data()),
-                               file->bytes().size());
   BudgetResource loading(source.budget, Use::kLoading);
-  const Result<SentencePieceModel> model = ParseSentencePieceModel(bytes, &loading);
+  const Result<std::pmr::string> bytes = file->ReadAll(&loading);
+  if (!bytes.ok()) return bytes.error();
+  const Result<SentencePieceModel> model = ParseSentencePieceModel(*bytes, &loading);
   const auto in_file = [&](const Error& error) {
     return Error{error.code, fmt::format("{}: {}", source.path.string(), error.message)};
   };

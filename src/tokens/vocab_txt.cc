@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "base/mapped_file.h"
+#include "base/file.h"
 #include "base/utf8.h"
 #include "tokens/checkpoint_tokenizers.h"
 #include "tokens/word_piece.h"
@@ -27,15 +27,16 @@ void ReadLines(std::string_view text, std::pmr::vector<TriePiece>& pieces) {
 }  // namespace
 
 Result<Pipeline> ReadVocabTxt(const TokenizerSource& source) {
-  const Result<MappedFile> file = MappedFile::Open(source.path);
+  const Result<File> file = File::Open(source.path);
   if (!file.ok()) return file.error();
-  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
-                              file->bytes().size());
+  BudgetResource loading(source.budget, Use::kLoading);
+  const Result<std::pmr::string> read = file->ReadAll(&loading);
+  if (!read.ok()) return read.error();
+  const std::string_view text = *read;
   if (const size_t bad = FindInvalidUtf8(text); bad != kValidUtf8) {
     return Error{Code::kBadModel,
                  fmt::format("{} is not UTF-8 at byte {}", source.path.string(), bad)};
   }
-  BudgetResource loading(source.budget, Use::kLoading);
   std::pmr::vector<TriePiece> pieces(&loading);
   ReadLines(text, pieces);
   PieceTrie trie(source.memory);

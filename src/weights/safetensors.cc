@@ -124,9 +124,9 @@ class HeaderReader {
   const std::string& file_;
 };
 
-// Checks that the entries, in order of their offsets, cover `data` without overlap and without
-// hole, and makes the views.
-Result<TensorTable> Lay(const std::string& file, std::span<const std::byte> data,
+// Checks that the entries, in order of their offsets, cover the `data_bytes` behind `data` without
+// overlap and without hole, and makes the tensors.
+Result<TensorTable> Lay(const std::string& file, uint64_t data, uint64_t data_bytes,
                         std::vector<Entry> entries) {
   const auto bad = [&file](const std::string& what) {
     return Error{Code::kBadModel, fmt::format("{} is broken: {}", file, what)};
@@ -140,10 +140,10 @@ Result<TensorTable> Lay(const std::string& file, std::span<const std::byte> data
     const std::string range =
         fmt::format("tensor {} lies at bytes {} to {}", entry.name, entry.begin, entry.end);
     if (entry.end < entry.begin) return bad(range + ", which ends before it begins");
-    if (entry.end > data.size()) {
+    if (entry.end > data_bytes) {
       return bad(
           fmt::format("{}, but only {} bytes follow the header; it may be a partial download",
-                      range, data.size()));
+                      range, data_bytes));
     }
     if (entry.begin != covered) {
       return bad(fmt::format("{}, but the one before it ends at {}", range, covered));
@@ -170,15 +170,15 @@ Result<TensorTable> Lay(const std::string& file, std::span<const std::byte> data
     }
     if (type.has_value()) {
       table.tensors.emplace(std::move(entry.name),
-                            StoredTensor{*type, std::move(entry.shape), data.data() + entry.begin});
+                            StoredTensor{*type, std::move(entry.shape), data + entry.begin});
     } else {
       table.unreadable.emplace(std::move(entry.name),
                                fmt::format("a tensor of type {}", entry.type));
     }
   }
-  if (covered != data.size()) {
+  if (covered != data_bytes) {
     return bad(
-        fmt::format("its tensors take {} bytes, but {} follow the header", covered, data.size()));
+        fmt::format("its tensors take {} bytes, but {} follow the header", covered, data_bytes));
   }
   return table;
 }
@@ -197,31 +197,36 @@ void AddAliases(const std::vector<std::pair<std::string, std::string>>& metadata
 
 }  // namespace
 
-Result<TensorTable> ReadSafetensors(const std::string& file, std::span<const std::byte> bytes) {
+Result<TensorTable> ReadSafetensors(const File& open) {
+  const std::string file = open.path().string();
   const auto bad = [&file](const std::string& what) {
     return Error{Code::kBadModel, fmt::format("{} is broken: {}", file, what)};
   };
-  if (bytes.size() < kLengthBytes) {
+  if (open.size() < kLengthBytes) {
     return bad(fmt::format("{} bytes are fewer than the {} of a safetensors header length",
-                           bytes.size(), kLengthBytes));
+                           open.size(), kLengthBytes));
   }
   uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
-  const std::span<const std::byte> rest = bytes.subspan(kLengthBytes);
-  if (header_bytes > rest.size()) {
+  Result<void> read = open.ReadAt(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
+  if (!read.ok()) return read.error();
+  const uint64_t rest = open.size() - kLengthBytes;
+  if (header_bytes > rest) {
     return bad(
         fmt::format("read as safetensors, its header has {} bytes, but {} follow; it is "
                     "truncated, or neither safetensors nor a file of torch.save",
-                    header_bytes, rest.size()));
+                    header_bytes, rest));
   }
   if (header_bytes > kMaxHeaderBytes) {
     return bad(fmt::format("its header has {} bytes; the format allows {}", header_bytes,
                            kMaxHeaderBytes));
   }
-  const std::string_view json{reinterpret_cast<const char*>(rest.data()), header_bytes};
+  std::string json(header_bytes, '\0');
+  read = open.ReadAt(kLengthBytes, std::as_writable_bytes(std::span(json)));
+  if (!read.ok()) return read.error();
   Result<Header> header = HeaderReader(file).Read(json);
   if (!header.ok()) return header.error();
-  Result<TensorTable> table = Lay(file, rest.subspan(header_bytes), std::move(header->entries));
+  Result<TensorTable> table =
+      Lay(file, kLengthBytes + header_bytes, rest - header_bytes, std::move(header->entries));
   if (table.ok()) AddAliases(header->metadata, *table);
   return table;
 }

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <span>
 
@@ -16,24 +16,25 @@ namespace waterline {
 
 namespace {
 
-bool StartsWith(std::span<const std::byte> bytes, std::string_view prefix) {
-  return bytes.size() >= prefix.size() &&
-         std::memcmp(bytes.data(), prefix.data(), prefix.size()) == 0;
-}
-
-Result<TensorTable> ReadTable(const std::string& file, std::span<const std::byte> bytes) {
+Result<TensorTable> ReadTable(const File& open) {
+  const std::string file = open.path().string();
   // The pickled magic number with which torch before 1.6 opens a file (torch/serialization.py).
   constexpr std::string_view kLegacyTorch{
       "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"};
-  if (bytes.empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file)};
-  if (StartsWith(bytes, "version https://git-lfs")) {
+  std::string start(std::min<uint64_t>(open.size(), 32), '\0');
+  if (const Result<void> read = open.ReadAt(0, std::as_writable_bytes(std::span(start)));
+      !read.ok()) {
+    return read.error();
+  }
+  if (start.empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file)};
+  if (start.starts_with("version https://git-lfs")) {
     return Error{
         Code::kBadModel,
         fmt::format("{} is a Git LFS pointer, not the weights: run `git lfs pull` where it "
                     "was cloned",
                     file)};
   }
-  if (StartsWith(bytes, kLegacyTorch)) {
+  if (start.starts_with(kLegacyTorch)) {
     return Error{
         Code::kUnsupported,
         fmt::format("{} is in the format of torch before 1.6; convert it with `python -c \"import "
@@ -41,8 +42,8 @@ Result<TensorTable> ReadTable(const std::string& file, std::span<const std::byte
                     "f)\" {}`",
                     file, file)};
   }
-  if (StartsWith(bytes, "PK\x03\x04")) return ReadTorchArchive(file, bytes);
-  return ReadSafetensors(file, bytes);
+  if (start.starts_with("PK\x03\x04")) return ReadTorchArchive(open);
+  return ReadSafetensors(open);
 }
 
 // Nodes of a red-black tree carry a colour and three links; allocators round up and keep a header.
@@ -77,11 +78,27 @@ std::optional<int64_t> CountElements(const std::vector<int64_t>& shape) {
 }
 
 Result<TensorFile> TensorFile::Open(const std::filesystem::path& path) {
-  Result<MappedFile> file = MappedFile::Open(path);
+  Result<File> file = File::Open(path);
   if (!file.ok()) return file.error();
-  Result<TensorTable> table = ReadTable(path.string(), file->bytes());
+  Result<TensorTable> table = ReadTable(*file);
   if (!table.ok()) return table.error();
-  return TensorFile(path, *std::move(file), *std::move(table));
+  return TensorFile(*std::move(file), *std::move(table));
+}
+
+Result<void> TensorFile::ReadF32(const StoredTensor& tensor, int64_t first,
+                                 std::span<float> to) const {
+  if (tensor.type == Dtype::kF32) return Read(tensor, first, std::as_writable_bytes(to));
+  std::array<std::byte, 32 << 10> stored;
+  const size_t at_once = stored.size() / DtypeBytes(tensor.type);
+  for (size_t done = 0; done < to.size();) {
+    const size_t count = std::min(at_once, to.size() - done);
+    const std::span<std::byte> part(stored.data(), count * DtypeBytes(tensor.type));
+    const Result<void> read = Read(tensor, first + static_cast<int64_t>(done), part);
+    if (!read.ok()) return read;
+    ToF32(tensor.type, part.data(), to.data() + done, count);
+    done += count;
+  }
+  return {};
 }
 
 const StoredTensor* TensorFile::Find(std::string_view name) const {
@@ -97,9 +114,9 @@ Result<const StoredTensor*> TensorFile::Require(std::string_view name) const {
         Code::kUnsupported,
         fmt::format("{} has {} as {}, which Waterline does not read; it reads f32, f16, bf16, "
                     "f64, i64, i32, i16, i8, u8 and bool tensors",
-                    path_.string(), name, other->second)};
+                    path().string(), name, other->second)};
   }
-  return Error{Code::kBadModel, fmt::format("{} has no tensor {} among its {}", path_.string(),
+  return Error{Code::kBadModel, fmt::format("{} has no tensor {} among its {}", path().string(),
                                             name, table_.tensors.size())};
 }
 
@@ -109,7 +126,7 @@ size_t TensorFile::heap_bytes() const {
     bytes += TextBytes(name) + tensor.shape.capacity() * sizeof(int64_t) + 16;
   }
   for (const auto& [name, what] : table_.unreadable) bytes += TextBytes(name) + TextBytes(what);
-  return bytes + TextBytes(path_.native());
+  return bytes + TextBytes(path().native());
 }
 
 }  // namespace waterline

@@ -1,4 +1,4 @@
-// The tensors of a weight file, by name, as views into the mapped file.
+// The tensors of a weight file, by name: what they are and where they lie.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,23 +7,23 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/mapped_file.h"
+#include "base/file.h"
 #include "waterline/result.h"
 #include "weights/dtype.h"
 
 namespace waterline {
 
-// A view of one stored tensor: contiguous, row-major, little-endian, anywhere aligned. Lives as
-// long as its TensorFile.
+// One stored tensor: contiguous, row-major, little-endian.
 struct StoredTensor {
   Dtype type = Dtype::kF32;
   std::vector<int64_t> shape;  // Empty for a scalar.
-  const std::byte* data = nullptr;
+  uint64_t offset = 0;         // Of its first byte from the start of the file.
 
   int64_t elements() const;  // Product of the shape.
   size_t bytes() const { return static_cast<size_t>(elements()) * DtypeBytes(type); }
@@ -41,16 +41,16 @@ struct TensorTable {
 
 // Reads `model.safetensors` (https://github.com/huggingface/safetensors, format section of its
 // README) and `pytorch_model.bin` (the zip container torch.save writes: a pickle of a dict of
-// tensors beside their raw storages). The file is mapped; tensor bytes are neither copied nor read
-// (so checksums of storages are not verified). The pickle is interpreted by a small machine that
+// tensors beside their raw storages). Opening reads the header alone, none of the tensors (so
+// checksums of storages are not verified). The pickle is interpreted by a small machine that
 // knows the few opcodes a state dict needs and refuses every other one, so no code of the file is
 // ever run.
 //
 // A tensor of a number type outside Dtype (F8_E4M3, U32, ...) does not stop the file from opening,
 // as a model may never use it: it is kept by name, and Require says why it cannot be read.
 //
-// Immutable after Open, so any number of threads may use one. Movable; pointers to tensors and to
-// their data stay valid.
+// Immutable after Open, so any number of threads may use one. Movable; pointers to tensors stay
+// valid, those to the object itself do not.
 class TensorFile {
  public:
   // Opens `path`, telling the two formats apart by their content. Costs the parse of the header:
@@ -81,19 +81,25 @@ class TensorFile {
   const std::map<std::string, std::string, std::less<>>& unreadable() const {
     return table_.unreadable;
   }
-  const std::filesystem::path& path() const { return path_; }
-  const MappedFile& file() const { return file_; }
+  const std::filesystem::path& path() const { return file_.path(); }
+  uint64_t file_bytes() const { return file_.size(); }
 
-  // Upper estimate of the heap bytes that this object holds (names, shapes, map nodes; not the
-  // mapping), for the budget.
+  // Reads elements [first, first + to.size() / element size) of `tensor`, as they are stored.
+  // Errors: kIo  as File::ReadAt.
+  Result<void> Read(const StoredTensor& tensor, int64_t first, std::span<std::byte> to) const {
+    return file_.ReadAt(tensor.offset + static_cast<uint64_t>(first) * DtypeBytes(tensor.type), to);
+  }
+  // The same as f32; `tensor` is of a float type. Needs no other memory.
+  Result<void> ReadF32(const StoredTensor& tensor, int64_t first, std::span<float> to) const;
+
+  // Upper estimate of the heap bytes that this object holds (names, shapes, map nodes), for the
+  // budget.
   size_t heap_bytes() const;
 
  private:
-  TensorFile(std::filesystem::path path, MappedFile file, TensorTable table)
-      : path_(std::move(path)), file_(std::move(file)), table_(std::move(table)) {}
+  TensorFile(File file, TensorTable table) : file_(std::move(file)), table_(std::move(table)) {}
 
-  std::filesystem::path path_;
-  MappedFile file_;
+  File file_;
   TensorTable table_;
 };
 

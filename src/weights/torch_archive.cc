@@ -1,5 +1,5 @@
 // The zip container of torch.save: <name>/data.pkl describes the tensors, <name>/data/<key> are
-// their storages, stored without compression so that they can stay in the mapping.
+// their storages, stored without compression so that they can be read in place.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <minizip/unzip.h>
@@ -24,8 +24,36 @@ constexpr uint64_t kMaxEntryName = 1024;
 
 // What minizip reads instead of a FILE.
 struct Stream {
-  std::span<const std::byte> bytes;
+  explicit Stream(const File& of) : file(of) {}
+
+  const File& file;
   uint64_t at = 0;
+  // Headers are read a byte at a time: one page of the file is kept.
+  std::array<std::byte, 4096> page{};
+  uint64_t page_begin = 0;
+  size_t page_bytes = 0;
+
+  // Bytes that were read from `at` on; fewer at the end of the file, or when the system refuses.
+  size_t Read(std::byte* to, size_t size) {
+    size_t done = 0;
+    size = static_cast<size_t>(std::min<uint64_t>(size, file.size() - at));
+    while (done < size) {
+      if (at < page_begin || at >= page_begin + page_bytes) {
+        page_begin = at;
+        page_bytes = static_cast<size_t>(std::min<uint64_t>(page.size(), file.size() - at));
+        if (!file.ReadAt(at, std::span(page).first(page_bytes)).ok()) {
+          page_bytes = 0;
+          return done;
+        }
+      }
+      const size_t from = static_cast<size_t>(at - page_begin);
+      const size_t count = std::min(size - done, page_bytes - from);
+      std::memcpy(to + done, page.data() + from, count);
+      done += count;
+      at += count;
+    }
+    return done;
+  }
 };
 
 Stream* AsStream(void* stream) { return static_cast<Stream*>(stream); }
@@ -37,20 +65,16 @@ int StreamError(void*, void*) { return 1; }
 ZPOS64_T TellStream(void*, void* stream) { return AsStream(stream)->at; }
 
 uLong ReadStream(void*, void* stream, void* to, uLong size) {
-  Stream& from = *AsStream(stream);
-  const size_t count = std::min<size_t>(size, from.bytes.size() - from.at);
-  if (count > 0) std::memcpy(to, from.bytes.data() + from.at, count);
-  from.at += count;
-  return count;
+  return AsStream(stream)->Read(static_cast<std::byte*>(to), size);
 }
 
 long SeekStream(void*, void* stream, ZPOS64_T offset, int origin) {
   Stream& in = *AsStream(stream);
   uint64_t target = 0;
   if (origin == ZLIB_FILEFUNC_SEEK_CUR) target = in.at;
-  if (origin == ZLIB_FILEFUNC_SEEK_END) target = in.bytes.size();
+  if (origin == ZLIB_FILEFUNC_SEEK_END) target = in.file.size();
   target += offset;
-  if (target > in.bytes.size()) return -1;
+  if (target > in.file.size()) return -1;
   in.at = target;
   return 0;
 }
@@ -60,15 +84,14 @@ struct CloseArchive {
 };
 
 struct Storage {
-  const std::byte* data = nullptr;
+  uint64_t offset = 0;
   uint64_t bytes = 0;
 };
 
 // The entries of one archive, by name without the leading "<name>/".
 class Archive {
  public:
-  Archive(const std::string& file, std::span<const std::byte> bytes)
-      : file_(file), stream_{bytes} {}
+  explicit Archive(const File& file) : file_(file.path().string()), stream_(file) {}
 
   Result<void> ReadEntries() {
     zlib_filefunc64_def functions{OpenStream, ReadStream,  nullptr,     TellStream,
@@ -136,7 +159,7 @@ class Archive {
       return Error{
           Code::kUnsupported,
           fmt::format("{} holds {} compressed or encrypted; torch.save writes entries as they "
-                      "are, and only those can stay mapped: load and save it with torch",
+                      "are, and only those can be read in place: load and save it with torch",
                       file_, path)};
     }
     int method = 0, level = 0;
@@ -147,12 +170,12 @@ class Archive {
     const uint64_t begin = unzGetCurrentFileZStreamPos64(archive_.get());
     unzCloseCurrentFile(archive_.get());
     const uint64_t size = info.uncompressed_size;
-    if (begin > stream_.bytes.size() || size > stream_.bytes.size() - begin ||
-        size != info.compressed_size) {
+    const uint64_t file_bytes = stream_.file.size();
+    if (begin > file_bytes || size > file_bytes - begin || size != info.compressed_size) {
       return Bad(fmt::format("{} is said to have {} bytes from {}, but the file has {}", path, size,
-                             begin, stream_.bytes.size()));
+                             begin, file_bytes));
     }
-    if (!all.emplace(path, Storage{stream_.bytes.data() + begin, size}).second) {
+    if (!all.emplace(path, Storage{begin, size}).second) {
       return Bad(fmt::format("its zip directory names {} twice", path));
     }
     return {};
@@ -180,7 +203,7 @@ class Archive {
     return {};
   }
 
-  const std::string& file_;
+  const std::string file_;
   Stream stream_;
   std::unique_ptr<void, CloseArchive> archive_;
   std::string root_;  // "<name>/"
@@ -246,24 +269,27 @@ Result<StoredTensor> View(const std::string& file, const std::string& name, Pick
                     file, name, ShapeText(tensor.shape), ShapeText(tensor.strides))};
   }
   const size_t offset = static_cast<size_t>(tensor.offset) * DtypeBytes(type);
-  return StoredTensor{type, std::move(tensor.shape), storage->data + offset};
+  return StoredTensor{type, std::move(tensor.shape), storage->offset + offset};
 }
 
-Result<void> CheckByteOrder(const std::string& file, const Archive& archive) {
+Result<void> CheckByteOrder(const File& open, const Archive& archive) {
   const Storage* entry = archive.Find("byteorder");
   if (entry == nullptr) return {};
-  const std::string_view order{reinterpret_cast<const char*>(entry->data), entry->bytes};
+  std::string order(std::min<uint64_t>(entry->bytes, 16), '\0');
+  const Result<void> read = open.ReadAt(entry->offset, std::as_writable_bytes(std::span(order)));
+  if (!read.ok()) return read;
   if (order == "little") return {};
   return Error{Code::kUnsupported,
                fmt::format("{} has the byte order \"{}\"; only \"little\" is read: save it on a "
                            "little-endian machine",
-                           file, order.substr(0, 16))};
+                           open.path().string(), order)};
 }
 
 }  // namespace
 
-Result<TensorTable> ReadTorchArchive(const std::string& file, std::span<const std::byte> bytes) {
-  Archive archive(file, bytes);
+Result<TensorTable> ReadTorchArchive(const File& open) {
+  const std::string file = open.path().string();
+  Archive archive(open);
   Result<void> checked = archive.ReadEntries();
   if (!checked.ok()) return checked.error();
   if (archive.Find("constants.pkl") != nullptr) {
@@ -273,7 +299,7 @@ Result<TensorTable> ReadTorchArchive(const std::string& file, std::span<const st
                     "torch.save(model.state_dict()) writes",
                     file)};
   }
-  checked = CheckByteOrder(file, archive);
+  checked = CheckByteOrder(open, archive);
   if (!checked.ok()) return checked.error();
   const Result<std::string> pickle = archive.ReadPickle();
   if (!pickle.ok()) return pickle.error();

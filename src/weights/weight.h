@@ -1,5 +1,4 @@
-// Weights as kernels read them. Plain views: the memory belongs to the engine's weight block or to
-// the mapped checkpoint.
+// Weights as kernels read them. Plain views: the memory belongs to the model's weight block.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,6 +6,7 @@
 #include <cstdint>
 
 #include "weights/dtype.h"
+#include "weights/tensor_file.h"
 
 namespace waterline {
 
@@ -27,12 +27,25 @@ struct Norm {
   float eps = 0;
 };
 
-// Rows that are read one at a time and stay in the mapped file, in its type: word embeddings.
+// Rows that are read one at a time.
 struct Table {
   int64_t rows = 0;
   int64_t cols = 0;
   Dtype type = Dtype::kF32;
   const std::byte* data = nullptr;  // Contiguous; need not be aligned.
+};
+
+// Rows that stay in the checkpoint's file, in its type, and are read when a token needs them: word
+// embeddings, half of a small model. The system keeps what is read often in its page cache.
+struct FileTable {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  const TensorFile* file = nullptr;
+  const StoredTensor* tensor = nullptr;  // [rows, cols]; nullptr while a checkpoint is measured.
+
+  size_t row_bytes() const {
+    return tensor == nullptr ? 0 : static_cast<size_t>(cols) * DtypeBytes(tensor->type);
+  }
 };
 
 }  // namespace waterline

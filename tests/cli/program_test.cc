@@ -306,7 +306,7 @@ TEST(Extract, HoldsNoMoreOfALongInput) {
 TEST(Extract, TellsStatistics) {
   const Outcome outcome = RunProgram(With({"--stats"}), kSentence);
   ASSERT_EQ(outcome.status, 0);
-  for (const char* row : {"texts/s", "tokens/s", "first entity", "workspace peak", "resident peak",
+  for (const char* row : {"texts/s", "tokens/s", "first entity", "most at once", "resident peak",
                           "weights", "budget"}) {
     EXPECT_THAT(outcome.err, HasSubstr(row));
   }

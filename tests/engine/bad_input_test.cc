@@ -46,7 +46,7 @@ class BrokenCheckpoint {
     {
       const Result<TensorFile> file = TensorFile::Open(File("model.safetensors"));
       const StoredTensor* tensor = file->Find(name);
-      at = static_cast<size_t>(tensor->data - file->file().bytes().data()) + index * sizeof(float);
+      at = tensor->offset + index * sizeof(float);
     }
     std::fstream file(File("model.safetensors"), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(at));
@@ -245,7 +245,7 @@ TEST_F(BadText, AMegabyteOfOneWordIsRefusedWithItsSize) {
   EXPECT_FALSE((*found)[2].error);
   ASSERT_TRUE((*found)[1].error);
   EXPECT_THAT((*found)[1].error->message, HasSubstr(std::to_string(1 << 20)));
-  EXPECT_EQ(engine_.Stats().staging, 0u);
+  EXPECT_EQ(engine_.Stats().staging_in_use, 0u);
 }
 
 TEST_F(BadText, ManyThousandWordsAreProcessedInWindows) {

@@ -52,8 +52,8 @@ TEST(Budget, AbortsWhenMoreIsGivenThanTaken) {
 TEST(Budget, NamesItsUses) {
   std::vector<std::string> names;
   for (int use = 0; use < kUses; ++use) names.emplace_back(UseName(static_cast<Use>(use)));
-  EXPECT_THAT(names,
-              testing::ElementsAre("weights", "tokenizer", "staging", "workspace", "loading", "leases"));
+  EXPECT_THAT(names, testing::ElementsAre("weights", "tokenizer", "staging", "workspace", "loading",
+                                          "leases"));
 }
 
 TEST(Budget, StaysBelowItsLimitWhenThreadsRace) {

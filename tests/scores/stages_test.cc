@@ -44,15 +44,15 @@ std::vector<StageFile> StageFiles() {
   return files;
 }
 
-std::vector<float> Floats(const StoredTensor& tensor) {
+std::vector<float> Floats(const TensorFile& file, const StoredTensor& tensor) {
   std::vector<float> values(static_cast<size_t>(tensor.elements()));
-  ToF32(tensor.type, tensor.data, values.data(), values.size());
+  EXPECT_TRUE(file.ReadF32(tensor, 0, values).ok());
   return values;
 }
 
-std::vector<int32_t> Ints(const StoredTensor& tensor) {
+std::vector<int32_t> Ints(const TensorFile& file, const StoredTensor& tensor) {
   std::vector<int32_t> values(static_cast<size_t>(tensor.elements()));
-  std::memcpy(values.data(), tensor.data, tensor.bytes());
+  EXPECT_TRUE(file.Read(tensor, 0, std::as_writable_bytes(std::span(values))).ok());
   return values;
 }
 
@@ -71,13 +71,13 @@ void ExpectClose(const std::vector<float>& expected, MatView got, const char* wh
 // The first text of a case as the reference feeds it, words and labels found by mask and id.
 Batch ReadBatch(const TensorFile& stages, const GlinerConfig& config, int64_t widths) {
   Batch batch(std::pmr::get_default_resource());
-  const std::vector<int32_t> ids = Ints(*stages.Find("input.input_ids"));
-  const std::vector<int32_t> mask = Ints(*stages.Find("input.words_mask"));
+  const std::vector<int32_t> ids = Ints(stages, *stages.Find("input.input_ids"));
+  const std::vector<int32_t> mask = Ints(stages, *stages.Find("input.words_mask"));
   batch.ids.assign(ids.begin(), ids.end());
   const auto tokens = static_cast<int32_t>(ids.size());
   for (int32_t t = 0; t < tokens; ++t) batch.positions.push_back(t);
   batch.begins = {0, tokens};
-  const int32_t words = Ints(*stages.Find("input.text_lengths"))[0];
+  const int32_t words = Ints(stages, *stages.Find("input.text_lengths"))[0];
   batch.words.resize(static_cast<size_t>(words));
   for (int32_t t = 0; t < tokens; ++t) {
     const size_t at = static_cast<size_t>(t);
@@ -161,13 +161,13 @@ TEST_P(Stages, EqualTheReference) {
     int64_t layers = config->encoder->layers;
     const StoredTensor* last = stages->Find("backbone.hidden." + std::to_string(layers));
     if (last == nullptr) last = stages->Find("backbone.last");
-    if (last != nullptr) ExpectClose(Floats(*last), hidden, "hidden states");
+    if (last != nullptr) ExpectClose(Floats(*stages, *last), hidden, "hidden states");
     const Scores scores = head->Forward(ops, std::move(hidden), batch);
 
     // Spans that run past the text hold values of no meaning in the reference, -infinity here.
     const StoredTensor* logits = stages->Find("output.logits");
     ASSERT_NE(logits, nullptr);
-    const std::vector<float> expected = Floats(*logits);
+    const std::vector<float> expected = Floats(*stages, *logits);
     const int64_t words = logits->shape[1], widths = logits->shape[2], labels = logits->shape[3];
     ASSERT_EQ(static_cast<int64_t>(expected.size()), scores.logits.cols());
     for (int64_t w = 0; w < words; ++w) {

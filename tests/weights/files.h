@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "weights/temp_directory.h"
 
 namespace waterline {
@@ -46,6 +47,22 @@ class HeapBytes {
  private:
   std::unique_ptr<std::byte[]> data_;
   size_t size_;
+};
+
+// A file of these bytes called `name`, until the next one of the name is made.
+class FileOf {
+ public:
+  FileOf(const std::string& name, std::string_view bytes)
+      : file_(*File::Open(Directory().Write(name, bytes))) {}
+  const File& operator*() const { return file_; }
+
+ private:
+  static const TempDirectory& Directory() {
+    static const TempDirectory directory;
+    return directory;
+  }
+
+  const File file_;
 };
 
 // Pickle opcodes, protocol 2.
