@@ -52,14 +52,15 @@ class HeapBytes {
 // A file of these bytes called `name`, until the next one of the name is made.
 class FileOf {
  public:
-  FileOf(const std::string& name, std::string_view bytes)
-      : file_(*File::Open(Directory().Write(name, bytes))) {}
+  FileOf(const std::string& name, std::string_view bytes) : file_(Make(name, bytes)) {}
   const File& operator*() const { return file_; }
 
  private:
-  static const TempDirectory& Directory() {
+  static File Make(const std::string& name, std::string_view bytes) {
     static const TempDirectory directory;
-    return directory;
+    // Anew: some file systems wait for the disk when a file that has content is written over.
+    std::filesystem::remove(directory.path() / name);
+    return *File::Open(directory.Write(name, bytes));
   }
 
   const File file_;
