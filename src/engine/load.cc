@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -75,12 +76,12 @@ Result<void> Engine::Impl::Load(const std::string& name) {
 }
 
 Result<Engine> Engine::Load(const std::string& model, const EngineOptions& options) {
-  std::shared_ptr<Budget> whole;
-  if (options.shared_budget) whole = options.shared_budget->budget_;
-  Result<Settings> settings =
-      Resolve(options, whole == nullptr ? std::nullopt : std::optional<size_t>(whole->available()));
-  if (!settings.ok()) return settings.error();
   try {
+    std::shared_ptr<Budget> whole;
+    if (options.shared_budget) whole = options.shared_budget->budget_;
+    Result<Settings> settings = Resolve(
+        options, whole == nullptr ? std::nullopt : std::optional<size_t>(whole->available()));
+    if (!settings.ok()) return settings.error();
     auto impl = std::make_shared<Impl>(*settings, options, std::move(whole));
     const auto too_small = [&] { return TooSmall(model, options, *impl->budget); };
     try {
@@ -95,9 +96,11 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
     return Engine(std::move(impl));
   } catch (const std::bad_alloc&) {
     return Error{Code::kIo, "out of memory"};
+  } catch (const std::filesystem::filesystem_error& unreadable) {
+    return Error{Code::kIo, unreadable.what()};
   } catch (const std::system_error& refused) {
-    return Error{Code::kIo, fmt::format("the system refused to start {} threads: {}",
-                                        settings->threads, refused.what())};
+    return Error{Code::kIo,
+                 fmt::format("the system refused to start the worker threads: {}", refused.what())};
   }
 }
 
