@@ -16,9 +16,11 @@
 namespace waterline {
 namespace {
 
-// The error for a budget below the smallest that would do. Measuring that may itself take more than
-// the budget; nothing of it is kept.
-Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget) {
+// The error for a budget below the smallest that would do, or one that is a part of another of
+// which `left` bytes were left. Measuring that may itself take more than the budget; nothing of it
+// is kept.
+Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget,
+               size_t left) {
   const Result<ModelReport> report = Inspect(
       model, {.memory_budget = budget.limit(), .threads = options.threads, .isa = options.isa});
   if (!report.ok()) return report.error();
@@ -27,7 +29,7 @@ Error TooSmall(const std::string& model, const EngineOptions& options, const Bud
         Code::kOverBudget,
         fmt::format("the shared memory budget leaves {} bytes for {}; the smallest that would do "
                     "is {} bytes",
-                    budget.available(), report->directory, report->smallest_budget)};
+                    left, report->directory, report->smallest_budget)};
   }
   return {Code::kOverBudget,
           fmt::format(
@@ -83,7 +85,9 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
         options, whole == nullptr ? std::nullopt : std::optional<size_t>(whole->available()));
     if (!settings.ok()) return settings.error();
     auto impl = std::make_shared<Impl>(*settings, options, std::move(whole));
-    const auto too_small = [&] { return TooSmall(model, options, *impl->budget); };
+    const auto too_small = [&] {
+      return TooSmall(model, options, *impl->budget, settings->available);
+    };
     try {
       if (const Result<void> loaded = impl->Load(model); !loaded.ok()) {
         return loaded.error().code == Code::kOverBudget ? too_small() : loaded.error();
