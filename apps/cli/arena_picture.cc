@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arena_picture.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "byte_size.h"
+#include "svg_writer.h"
+#include "utf8_text.h"
+
+namespace waterline::cli {
+namespace {
+
+// In units of the picture. The plot is the rectangle between the axes.
+constexpr double kWidth = 1280, kLeft = 84, kRight = 24, kTop = 84, kPlotHeight = 560;
+constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotBottom = kTop + kPlotHeight;
+constexpr double kLegendTop = kPlotBottom + 78, kLegendRow = 22;
+constexpr size_t kLegendColumns = 4;
+constexpr double kHeadroom = 1.08;  // Bytes that the axis shows, for each one of the peak.
+constexpr double kMiB = 1024 * 1024;
+
+// Paul Tol's "light" scheme: distinct for colour-blind eyes, and black text is readable on all.
+constexpr std::string_view kColours[] = {"#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff",
+                                         "#44bb99", "#bbcc33", "#aaaa00", "#dddddd"};
+// What is drawn over a colour when there are more names than colours: nothing, then lines.
+constexpr std::string_view kHatches[] = {"",       "M0 8L8 0", "M0 0L8 8",
+                                         "M4 0V8", "M0 4H8",   "M0 8L8 0M0 0L8 8"};
+constexpr size_t kStyles = std::size(kColours) * std::size(kHatches);
+
+// The buffers of one name.
+struct Series {
+  std::string name;
+  size_t count = 0;
+  size_t largest = 0;  // Bytes of one buffer.
+  double area = 0;     // Bytes times steps, of all.
+};
+
+std::vector<Series> CollectSeries(const std::vector<PlannedBuffer>& buffers) {
+  std::vector<Series> all;
+  for (const PlannedBuffer& buffer : buffers) {
+    auto at = std::find_if(all.begin(), all.end(),
+                           [&](const Series& series) { return series.name == buffer.name; });
+    if (at == all.end()) at = all.insert(at, Series{.name = buffer.name});
+    ++at->count;
+    at->largest = std::max(at->largest, buffer.bytes);
+    at->area += static_cast<double>(buffer.bytes) * (buffer.death - buffer.birth);
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Series& x, const Series& y) { return x.area > y.area; });
+  return all;
+}
+
+// The distance of grid lines: 1, 2 or 5 times a power of ten, at most `most` of them up to `range`.
+double GridStep(double range, int most) {
+  const double least = range / most;
+  const double power = std::pow(10, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least) return factor * power;
+  }
+  return 10 * power;
+}
+
+class ArenaPicture {
+ public:
+  ArenaPicture(const BatchPlan& batch, size_t workspace)
+      : batch_(batch), workspace_(workspace), series_(CollectSeries(batch.buffers)) {
+    for (const PlannedBuffer& buffer : batch.buffers) steps_ = std::max(steps_, buffer.death);
+    top_bytes_ = static_cast<double>(std::max<size_t>(batch.bytes, 1)) * kHeadroom;
+  }
+
+  std::string Draw(const std::string& model) {
+    const size_t rows = (series_.size() + kLegendColumns - 1) / kLegendColumns;
+    svg_.Begin(kWidth, kLegendTop + static_cast<double>(rows) * kLegendRow + 12);
+    DefineHatches();
+    DrawTitle(model);
+    DrawGrid();
+    for (const PlannedBuffer& buffer : batch_.buffers) DrawBuffer(buffer);
+    for (const PlannedBuffer& buffer : batch_.buffers) DrawName(buffer);
+    DrawPeak();
+    DrawLegend();
+    return svg_.End();
+  }
+
+ private:
+  double X(double step) const { return kLeft + step / steps_ * kPlotWidth; }
+  double Y(double bytes) const { return kPlotBottom - bytes / top_bytes_ * kPlotHeight; }
+
+  Box BoxOf(const PlannedBuffer& buffer) const {
+    const double top = Y(static_cast<double>(buffer.offset + buffer.bytes));
+    return {X(buffer.birth), top, X(buffer.death) - X(buffer.birth),
+            Y(static_cast<double>(buffer.offset)) - top};
+  }
+
+  size_t StyleOf(const std::string& name) const {
+    const auto at = std::find_if(series_.begin(), series_.end(),
+                                 [&](const Series& series) { return series.name == name; });
+    return static_cast<size_t>(at - series_.begin()) % kStyles;
+  }
+
+  static std::string FillOf(size_t style) {
+    if (style < std::size(kColours)) return std::string(kColours[style]);
+    return fmt::format("url(#hatch{})", style);
+  }
+
+  void DefineHatches() {
+    for (size_t style = std::size(kColours); style < std::min(series_.size(), kStyles); ++style) {
+      svg_.Hatch(fmt::format("hatch{}", style), kColours[style % std::size(kColours)],
+                 kHatches[style / std::size(kColours)]);
+    }
+  }
+
+  void DrawTitle(const std::string& model) {
+    svg_.Text({kLeft, 32, 20, "start", true}, "Workspace of a pass of " + ShowName(model));
+    svg_.Text({kLeft, 56, 14, "start"},
+              fmt::format(
+                  "{} {}, {} tokens, {} words, {} labels: peak {} of a workspace of {}, in "
+                  "{} buffers",
+                  FormatCount(batch_.sequences), batch_.sequences == 1 ? "sequence" : "sequences",
+                  FormatCount(batch_.tokens), FormatCount(batch_.words), FormatCount(batch_.labels),
+                  FormatByteSize(batch_.bytes), FormatByteSize(workspace_),
+                  FormatCount(static_cast<int64_t>(batch_.buffers.size()))));
+  }
+
+  void DrawGrid() {
+    const double bytes_step = GridStep(top_bytes_ / kMiB, 10);
+    for (int i = 0; i * bytes_step * kMiB <= top_bytes_; ++i) {
+      const double y = Y(i * bytes_step * kMiB);
+      svg_.Line(kLeft, y, kWidth - kRight, y, i == 0 ? "#333" : "#ddd");
+      svg_.Text({kLeft - 8, y + 4, 12, "end"}, fmt::format("{:.6g}", i * bytes_step));
+    }
+    const int step = std::max(1, static_cast<int>(GridStep(steps_, 12)));
+    for (int i = 0; i <= steps_; i += step) {
+      svg_.Line(X(i), kPlotBottom, X(i), kPlotBottom + 5, "#333");
+      svg_.Text({X(i), kPlotBottom + 20, 12, "middle"}, fmt::format("{}", i));
+    }
+    svg_.Line(kLeft, kTop, kLeft, kPlotBottom, "#333");
+    svg_.Text({kLeft + kPlotWidth / 2, kPlotBottom + 42, 13, "middle"},
+              "step of the pass (each takes or gives back a buffer)");
+    svg_.Text({24, kTop + kPlotHeight / 2, 13, "middle", false, true}, "MiB of the workspace");
+  }
+
+  void DrawBuffer(const PlannedBuffer& buffer) {
+    svg_.Rectangle(
+        BoxOf(buffer), FillOf(StyleOf(buffer.name)), "#555",
+        fmt::format("{}: {} at {}, steps {} to {}", ShowName(buffer.name),
+                    FormatExactByteSize(buffer.bytes),
+                    FormatCount(static_cast<int64_t>(buffer.offset)), buffer.birth, buffer.death));
+  }
+
+  // Across where there is room, else upwards, else not.
+  void DrawName(const PlannedBuffer& buffer) {
+    const Box box = BoxOf(buffer);
+    const std::string name = ShowName(buffer.name);
+    for (const double size : {12.0, 10.0, 8.0}) {
+      const double length = static_cast<double>(DisplayWidth(name)) * size * 0.58 + 6;
+      const bool across = box.width >= length && box.height >= size + 2;
+      const bool upwards = box.height >= length && box.width >= size + 2;
+      if (!across && !upwards) continue;
+      const double x = box.x + box.width / 2, y = box.y + box.height / 2, drop = size * 0.35;
+      svg_.Text({across ? x : x + drop, across ? y + drop : y, size, "middle", false, !across},
+                name);
+      return;
+    }
+  }
+
+  void DrawPeak() {
+    const double y = Y(static_cast<double>(batch_.bytes));
+    svg_.Line(kLeft, y, kWidth - kRight, y, "#b00020", /*dashed=*/true);
+    svg_.Text({kWidth - kRight - 4, y - 8, 13, "end", true},
+              "peak " + FormatExactByteSize(batch_.bytes));
+  }
+
+  void DrawLegend() {
+    svg_.Text({kLeft, kLegendTop - 14, 13, "start", true},
+              "Buffers by name, with the size of the largest");
+    const size_t rows = (series_.size() + kLegendColumns - 1) / kLegendColumns;
+    for (size_t i = 0; i < series_.size(); ++i) {
+      const double x = kLeft + static_cast<double>(i / rows) * kPlotWidth / kLegendColumns;
+      const double y = kLegendTop + static_cast<double>(i % rows) * kLegendRow;
+      svg_.Rectangle({x, y, 26, 14}, FillOf(i % kStyles), "#555", "");
+      svg_.Text({x + 34, y + 11.5, 12, "start"},
+                fmt::format("{}: {}{}", ShowName(series_[i].name), FormatByteSize(series_[i].largest),
+                            series_[i].count == 1 ? std::string()
+                                                  : fmt::format(", {} buffers", series_[i].count)));
+    }
+  }
+
+  const BatchPlan& batch_;
+  size_t workspace_;
+  std::vector<Series> series_;
+  int steps_ = 1;
+  double top_bytes_ = 1;
+  SvgWriter svg_;
+};
+
+}  // namespace
+
+std::string DrawArena(const BatchPlan& batch, const std::string& model, size_t workspace) {
+  return ArenaPicture(batch, workspace).Draw(model);
+}
+
+}  // namespace waterline::cli
