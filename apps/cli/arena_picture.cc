@@ -20,7 +20,7 @@ namespace {
 // In units of the picture. The plot is the rectangle between the axes.
 constexpr double kWidth = 1280, kLeft = 84, kRight = 24, kTop = 84, kPlotHeight = 560;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotBottom = kTop + kPlotHeight;
-constexpr double kLegendTop = kPlotBottom + 78, kLegendRow = 22;
+constexpr double kLegendTop = kPlotBottom + 94, kLegendRow = 22;
 constexpr size_t kLegendColumns = 4;
 constexpr double kHeadroom = 1.08;  // Bytes that the axis shows, for each one of the peak.
 constexpr double kMiB = 1024 * 1024;
@@ -64,6 +64,23 @@ double GridStep(double range, int most) {
     if (factor * power >= least) return factor * power;
   }
   return 10 * power;
+}
+
+// About how long `text` is in print, with room around it.
+double LengthOf(const std::string& text, double size) {
+  return static_cast<double>(DisplayWidth(text)) * size * 0.58 + 6;
+}
+
+// `text` as two lines, broken at the space nearest to its middle; one line where there is none.
+std::vector<std::string> Halves(const std::string& text) {
+  const size_t middle = text.size() / 2;
+  size_t best = std::string::npos;
+  for (size_t at = text.find(' '); at != std::string::npos; at = text.find(' ', at + 1)) {
+    const auto distance = [&](size_t to) { return std::max(to, middle) - std::min(to, middle); };
+    if (best == std::string::npos || distance(at) < distance(best)) best = at;
+  }
+  if (best == std::string::npos) return {text};
+  return {text.substr(0, best), text.substr(best + 1)};
 }
 
 class ArenaPicture {
@@ -153,19 +170,34 @@ class ArenaPicture {
                     FormatCount(static_cast<int64_t>(buffer.offset)), buffer.birth, buffer.death));
   }
 
-  // Across where there is room, else upwards, else not.
+  // Across where there is room, upwards, or across in two lines; else not.
   void DrawName(const PlannedBuffer& buffer) {
     const Box box = BoxOf(buffer);
     const std::string name = ShowName(buffer.name);
+    const std::vector<std::string> halves = Halves(name);
     for (const double size : {12.0, 10.0, 8.0}) {
-      const double length = static_cast<double>(DisplayWidth(name)) * size * 0.58 + 6;
-      const bool across = box.width >= length && box.height >= size + 2;
-      const bool upwards = box.height >= length && box.width >= size + 2;
-      if (!across && !upwards) continue;
-      const double x = box.x + box.width / 2, y = box.y + box.height / 2, drop = size * 0.35;
-      svg_.Text({across ? x : x + drop, across ? y + drop : y, size, "middle", false, !across},
-                name);
-      return;
+      const Box line = {0, 0, LengthOf(name, size), size + 2};
+      if (box.width >= line.width && box.height >= line.height) {
+        return DrawLines({name}, box, size, /*upwards=*/false);
+      }
+      if (box.height >= line.width && box.width >= line.height) {
+        return DrawLines({name}, box, size, /*upwards=*/true);
+      }
+      double widest = 0;
+      for (const std::string& half : halves) widest = std::max(widest, LengthOf(half, size));
+      if (box.width >= widest && box.height >= 2 * line.height) {
+        return DrawLines(halves, box, size, /*upwards=*/false);
+      }
+    }
+  }
+
+  void DrawLines(const std::vector<std::string>& lines, const Box& box, double size, bool upwards) {
+    const double x = box.x + box.width / 2, y = box.y + box.height / 2;
+    const double above = static_cast<double>(lines.size() - 1) / 2;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const double drop = size * 0.35 + (static_cast<double>(i) - above) * (size + 2);
+      svg_.Text({upwards ? x + drop : x, upwards ? y : y + drop, size, "middle", false, upwards},
+                lines[i]);
     }
   }
 
@@ -184,10 +216,11 @@ class ArenaPicture {
       const double x = kLeft + static_cast<double>(i / rows) * kPlotWidth / kLegendColumns;
       const double y = kLegendTop + static_cast<double>(i % rows) * kLegendRow;
       svg_.Rectangle({x, y, 26, 14}, FillOf(i % kStyles), "#555", "");
-      svg_.Text({x + 34, y + 11.5, 12, "start"},
-                fmt::format("{}: {}{}", ShowName(series_[i].name), FormatByteSize(series_[i].largest),
-                            series_[i].count == 1 ? std::string()
-                                                  : fmt::format(", {} buffers", series_[i].count)));
+      svg_.Text(
+          {x + 34, y + 11.5, 12, "start"},
+          fmt::format("{}: {}{}", ShowName(series_[i].name), FormatByteSize(series_[i].largest),
+                      series_[i].count == 1 ? std::string()
+                                            : fmt::format(", {} buffers", series_[i].count)));
     }
   }
 

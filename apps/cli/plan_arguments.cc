@@ -43,9 +43,10 @@ void AddPlanFlags(CLI::App& command, PlanArguments& arguments) {
           ->group("Input");
   for (CLI::Option* option : AddTextFlags(command, "--input-kind", arguments)) {
     option->needs(input);
+    if (option->get_option_text().empty()) option->option_text(" ");  // A flag: not "Needs: ...".
   }
   for (CLI::Option* option : AddLabelFlags(command, arguments)) option->needs(input);
-  AddTruncateFlag(command, arguments)->needs(input);
+  AddTruncateFlag(command, arguments)->needs(input)->option_text(" ");
   AddEngineFlags(command, arguments);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes")
       ->group("Output");

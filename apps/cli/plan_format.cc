@@ -35,8 +35,10 @@ void AddModel(const PlanReport& report, ReportTable& table) {
   table.Bytes("smallest budget", report.model.smallest_budget);
   table.Bytes("read from the file", engine.in_file);
   table.Heading("what fits");
+  const bool all = report.model.longest_text_words == report.model.max_words;
   table.Row("longest text",
-            fmt::format("{} words (10 labels)", FormatCount(report.model.longest_text_words)));
+            fmt::format("{} words (10 labels){}", FormatCount(report.model.longest_text_words),
+                        all ? ", as many as the model reads at once" : ""));
   table.Row("largest batch", fmt::format("{} tokens of short texts",
                                          FormatCount(report.model.largest_batch_tokens)));
   table.Count("batch tokens", engine.batch_tokens);
@@ -72,7 +74,8 @@ void AddRefused(const std::vector<RefusedText>& refused, ReportTable& table) {
   table.Heading("refused");
   const size_t shown = std::min(refused.size(), kFirstRefused);
   for (size_t i = 0; i < shown; ++i) {
-    table.Line(fmt::format("{}: {}", ShowName(refused[i].place), ShowName(refused[i].error.message)));
+    table.Line(
+        fmt::format("{}: {}", ShowName(refused[i].place), ShowName(refused[i].error.message)));
   }
   if (shown == refused.size()) return;
   table.Line(fmt::format("{} more; --json lists all",
