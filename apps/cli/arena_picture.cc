@@ -66,6 +66,14 @@ double GridStep(double range, int most) {
   return 10 * power;
 }
 
+// The end of a path that is too long for a title.
+std::string Shortened(const std::string& path) {
+  constexpr size_t kMost = 80;
+  if (path.size() <= kMost) return path;
+  const size_t slash = path.find('/', path.size() - kMost);
+  return "..." + (slash == std::string::npos ? std::string() : path.substr(slash));
+}
+
 // About how long `text` is in print, with room around it.
 double LengthOf(const std::string& text, double size) {
   return static_cast<double>(DisplayWidth(text)) * size * 0.58 + 6;
@@ -133,7 +141,8 @@ class ArenaPicture {
   }
 
   void DrawTitle(const std::string& model) {
-    svg_.Text({kLeft, 32, 20, "start", true}, "Workspace of a pass of " + ShowName(model));
+    svg_.Text({kLeft, 32, 20, "start", true},
+              "Workspace of a pass of " + ShowName(Shortened(model)));
     svg_.Text({kLeft, 56, 14, "start"},
               fmt::format(
                   "{} {}, {} tokens, {} words, {} labels: peak {} of a workspace of {}, in "
