@@ -110,7 +110,8 @@ void AddOutputFlags(CLI::App& command, ExtractArguments& arguments) {
       .add_flag("--stats", arguments.stats,
                 "Tell on standard error what was done, how fast and in what memory")
       ->group("Output");
-  AddParsed(command, "--stats-json", "File to write that to as one JSON object, sizes in bytes",
+  AddParsed(command, "--stats-json",
+            "File that gets the same numbers as one JSON object, sizes in bytes",
             [&arguments](const std::string& text) {
               arguments.stats_json = text;
               return text.empty() || text == "-"

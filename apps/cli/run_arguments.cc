@@ -74,8 +74,8 @@ std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& argumen
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments) {
   return command
       .add_flag("--truncate", arguments.extract.truncate,
-                "Cut texts that are longer than the model reads at once, as the Python package "
-                "does; without it they are read in overlapping windows")
+                "Cut texts that are longer than the model reads at once, as the Python\n"
+                "package does; without it they are read in overlapping windows")
       ->group("What to find");
 }
 

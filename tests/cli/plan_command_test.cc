@@ -197,5 +197,18 @@ TEST(Extract, WritesStatisticsOnlyWhenItIsDone) {
   EXPECT_EQ(scratch.Count(), 1u);
 }
 
+TEST(Extract, GivesIdleMemoryBackWhileInputPauses) {
+  const Scratch scratch;
+  const Outcome outcome = Shell(
+      "(echo Ada; sleep 0.5; echo Bob) | $WATERLINE extract --lines --labels person "
+      "--idle-trim 20ms --stats-json " +
+      scratch.Path("stats"));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  dom::parser parser;
+  const std::string stats = Scratch::Read(scratch.Path("stats"));
+  const dom::element json = parser.parse(stats);
+  EXPECT_GT(int64_t(json["trims"]), 0);
+}
+
 }  // namespace
 }  // namespace waterline::cli
