@@ -321,6 +321,7 @@ class Engine {
   struct Impl;  // Keeps every other header private.
 
  private:
+  friend struct EngineInternals;  // For tests of failure.
   explicit Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };

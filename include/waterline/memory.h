@@ -28,7 +28,7 @@ struct WaitLimit {
 // alive. Not thread-safe; may be destroyed on any thread.
 class MemoryLease {
  public:
-  MemoryLease() = default;  // Holds nothing.
+  MemoryLease();  // Holds nothing.
   MemoryLease(MemoryLease&& other) noexcept;
   MemoryLease& operator=(MemoryLease&& other) noexcept;
   ~MemoryLease();

@@ -49,9 +49,12 @@ Result<void> File::ReadAt(uint64_t offset, std::span<std::byte> to) const {
     if (count > 0) {
       done += static_cast<size_t>(count);
     } else if (count == 0) {
-      return Error{Code::kIo, fmt::format("{} ends at byte {}, but is needed up to byte {}; it was "
-                                          "cut while it was open",
-                                          path_.string(), offset + done, offset + to.size())};
+      struct stat status = {};
+      ::fstat(descriptor_, &status);
+      return Error{Code::kIo,
+                   fmt::format("{} has {} bytes, but is needed up to byte {}; it was cut "
+                               "while it was open",
+                               path_.string(), status.st_size, offset + to.size())};
     } else if (errno != EINTR) {
       return Error{Code::kIo, fmt::format("cannot read {} at byte {}: {}", path_.string(),
                                           offset + done, std::strerror(errno))};

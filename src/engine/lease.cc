@@ -14,6 +14,7 @@ MemoryLease::Impl::Impl(std::shared_ptr<void> of, size_t size, Workspace::Part m
   workspace.emplace(part->bytes(), part->bytes().size(), 1);
 }
 
+MemoryLease::MemoryLease() = default;
 MemoryLease::MemoryLease(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 MemoryLease::MemoryLease(MemoryLease&& other) noexcept = default;
 MemoryLease& MemoryLease::operator=(MemoryLease&& other) noexcept = default;

@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -15,9 +16,11 @@
 namespace waterline {
 namespace {
 
-// The error for a budget below the smallest that would do. Measuring that may itself take more than
-// the budget; nothing of it is kept.
-Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget) {
+// The error for a budget below the smallest that would do, or one that is a part of another of
+// which `left` bytes were left. Measuring that may itself take more than the budget; nothing of it
+// is kept.
+Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget,
+               size_t left) {
   const Result<ModelReport> report = Inspect(
       model, {.memory_budget = budget.limit(), .threads = options.threads, .isa = options.isa});
   if (!report.ok()) return report.error();
@@ -26,7 +29,7 @@ Error TooSmall(const std::string& model, const EngineOptions& options, const Bud
         Code::kOverBudget,
         fmt::format("the shared memory budget leaves {} bytes for {}; the smallest that would do "
                     "is {} bytes",
-                    budget.available(), report->directory, report->smallest_budget)};
+                    left, report->directory, report->smallest_budget)};
   }
   return {Code::kOverBudget,
           fmt::format(
@@ -75,14 +78,16 @@ Result<void> Engine::Impl::Load(const std::string& name) {
 }
 
 Result<Engine> Engine::Load(const std::string& model, const EngineOptions& options) {
-  std::shared_ptr<Budget> whole;
-  if (options.shared_budget) whole = options.shared_budget->budget_;
-  Result<Settings> settings =
-      Resolve(options, whole == nullptr ? std::nullopt : std::optional<size_t>(whole->available()));
-  if (!settings.ok()) return settings.error();
   try {
+    std::shared_ptr<Budget> whole;
+    if (options.shared_budget) whole = options.shared_budget->budget_;
+    Result<Settings> settings = Resolve(
+        options, whole == nullptr ? std::nullopt : std::optional<size_t>(whole->available()));
+    if (!settings.ok()) return settings.error();
     auto impl = std::make_shared<Impl>(*settings, options, std::move(whole));
-    const auto too_small = [&] { return TooSmall(model, options, *impl->budget); };
+    const auto too_small = [&] {
+      return TooSmall(model, options, *impl->budget, settings->available);
+    };
     try {
       if (const Result<void> loaded = impl->Load(model); !loaded.ok()) {
         return loaded.error().code == Code::kOverBudget ? too_small() : loaded.error();
@@ -95,9 +100,11 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
     return Engine(std::move(impl));
   } catch (const std::bad_alloc&) {
     return Error{Code::kIo, "out of memory"};
+  } catch (const std::filesystem::filesystem_error& unreadable) {
+    return Error{Code::kIo, unreadable.what()};
   } catch (const std::system_error& refused) {
-    return Error{Code::kIo, fmt::format("the system refused to start {} threads: {}",
-                                        settings->threads, refused.what())};
+    return Error{Code::kIo,
+                 fmt::format("the system refused to start the worker threads: {}", refused.what())};
   }
 }
 

@@ -27,22 +27,31 @@ struct ModelShare::Charge {
 
 namespace {
 
+// The files that decide what a model is.
+constexpr const char* kFiles[] = {"gliner_config.json",
+                                  "config.json",
+                                  "model.safetensors",
+                                  "pytorch_model.bin",
+                                  "tokenizer.json",
+                                  "tokenizer_config.json",
+                                  "added_tokens.json",
+                                  "special_tokens_map.json",
+                                  "spm.model",
+                                  "spiece.model",
+                                  "sentencepiece.bpe.model",
+                                  "vocab.txt"};
+
 // Which files a model is made of, and in what state they are: another file under the same name is
-// another model.
+// another model. Throws std::filesystem::filesystem_error.
 std::string IdentityOf(const std::filesystem::path& directory, const Kernels& kernels) {
-  std::error_code ignored;
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+  std::string identity =
+      fmt::format("{}\n{}", kernels.name(), std::filesystem::canonical(directory).string());
+  for (const char* name : kFiles) {
     struct stat status;
-    if (::stat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    files.push_back(fmt::format("{}:{}:{}:{}:{}.{:09}", entry.path().filename().string(),
-                                status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-                                status.st_mtim.tv_nsec));
+    if (::stat((directory / name).c_str(), &status) != 0) continue;
+    identity += fmt::format("\n{} {} {} {} {}.{:09}", name, status.st_dev, status.st_ino,
+                            status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   }
-  std::sort(files.begin(), files.end());
-  std::string identity = fmt::format(
-      "{}\n{}", kernels.name(), std::filesystem::weakly_canonical(directory, ignored).string());
-  for (const std::string& file : files) identity += "\n" + file;
   return identity;
 }
 

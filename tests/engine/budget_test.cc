@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/models.h"
 #include "engine/random_texts.h"
 #include "support/allocation_counter.h"
 #include "waterline/engine.h"
@@ -16,10 +17,8 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::filesystem::path kGolden = std::filesystem::path(WATERLINE_GOLDEN_DIR) / "models";
-const std::string kTiny = kGolden / "us_markerV0_proj" / "checkpoint";
-const std::string kDefault =
-    std::filesystem::path(WATERLINE_SOURCE_DIR) / "models" / "waterline-tiny-en";
+const std::string kTiny = GoldenModel("us_markerV0_proj");
+const std::string kDefault = DefaultModel();
 
 // What the heap may hold beside what the budget counts: results that belong to the caller, threads,
 // and fixed objects of a few KiB.
@@ -70,6 +69,32 @@ TEST(Budget, HeapAndBlocksStayBelowIt) {
     }
     EXPECT_LE(Allocations::PeakBytes() - before + blocks, budget + kUncounted + 2 * results)
         << "at a budget of " << budget;
+  }
+}
+
+TEST(Budget, EntitiesAreTheSameAtEveryOneThatLoads) {
+  RandomTexts random(41);
+  std::vector<std::string> texts = random.Texts(12, 25);
+  texts.push_back(random.Text(500));  // Read in windows, for which the least budgets have no room.
+  const std::vector<Label> labels = random.Labels(4);
+  for (const std::string& model : {kTiny, kDefault}) {
+    const size_t smallest = Inspect(model, {.threads = 2})->smallest_budget;
+    const std::vector<Extraction> expected =
+        MustExtract(MustLoad(model, {.memory_budget = size_t{1} << 32, .threads = 2}), texts,
+                    labels, {.threshold = 0.3f});
+    for (size_t budget = smallest; budget < (size_t{1} << 32); budget *= 2) {
+      const Engine engine = MustLoad(model, {.memory_budget = budget, .threads = 2});
+      const std::vector<Extraction> found = MustExtract(engine, texts, labels, {.threshold = 0.3f});
+      EXPECT_LE(engine.Stats().peak, budget);
+      const bool is_large_refused = found.back().error.has_value();
+      EXPECT_TRUE(is_large_refused ? found.back().error->code == Code::kOverBudget
+                                   : SameAnswer(found.back(), expected.back()));
+      EXPECT_FALSE(is_large_refused && budget >= smallest + (size_t{32} << 20));
+      for (size_t i = 0; i + 1 < texts.size(); ++i) {
+        EXPECT_TRUE(SameAnswer(found[i], expected[i]))
+            << "at a budget of " << budget << (found[i].error ? found[i].error->message : "");
+      }
+    }
   }
 }
 
