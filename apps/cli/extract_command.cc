@@ -5,17 +5,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "byte_source.h"
 #include "diagnostics.h"
-#include "document_reader.h"
 #include "exit_status.h"
-#include "labels.h"
+#include "extraction_format.h"
 #include "output_file.h"
+#include "run_input.h"
 #include "run_report.h"
 
 namespace waterline::cli {
@@ -23,29 +24,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The longest text that is read at once: it is held several times over while it is worked on.
-constexpr size_t kMaxTextBytes = 64 << 20;
-constexpr size_t kTextsOfBudget = 4;
-
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Reports every file that cannot be read, before any work.
-bool CheckFiles(const std::vector<std::string>& files) {
-  bool all = true;
-  for (const std::string& file : files) {
-    if (Result<void> readable = CheckReadable(file); !readable.ok()) {
-      PrintError(readable.error().message);
-      all = false;
-    }
-  }
-  return all;
-}
-
-FormatOptions ChooseFormat(const ExtractArguments& arguments, std::vector<std::string> files) {
+FormatOptions ChooseFormat(const ExtractArguments& arguments, RunInput input) {
   FormatOptions options;
-  options.files = std::move(files);
+  options.files = std::move(input.files);
+  options.labels = std::move(input.labels);
   const bool terminal = arguments.output.empty() && isatty(STDOUT_FILENO) == 1;
   if (arguments.format == "csv") options.format = OutputFormat::kCsv;
   if (arguments.format == "pretty" || (arguments.format.empty() && terminal)) {
@@ -64,11 +50,13 @@ FormatOptions ChooseFormat(const ExtractArguments& arguments, std::vector<std::s
 // One run, from labels to closing lines.
 class Run {
  public:
+  // `statistics` is the file of --stats-json, if any.
   Run(const ExtractArguments& arguments, FormatOptions format, OutputFile output,
-      Clock::time_point start)
+      std::optional<OutputFile> statistics, Clock::time_point start)
       : arguments_(arguments),
         format_(std::move(format)),
         output_(std::move(output)),
+        statistics_(std::move(statistics)),
         start_(start) {}
 
   int Do() {
@@ -83,7 +71,7 @@ class Run {
     if (!stopped_) {
       if (Result<void> written = output_.Commit(); !written.ok()) return Fail(written.error());
     }
-    Close(*engine);
+    if (const Result<void> closed = Close(*engine); !closed.ok()) return Fail(closed.error());
     return totals_.refused > 0 ? kSomeRefused : kSuccess;
   }
 
@@ -94,44 +82,31 @@ class Run {
   }
 
   Result<void> Stream(const Engine& engine) {
-    ReadOptions read;
-    read.kind = arguments_.input;
-    read.text_field = arguments_.text_field;
-    read.max_bytes = std::min(engine.Stats().memory_budget / kTextsOfBudget, kMaxTextBytes);
-    DocumentReader reader(format_.files, read);
+    InputWindows windows(arguments_, format_.files, engine.Stats().memory_budget);
     FormatStart(format_, buffer_);
-    std::vector<InputDocument> window;
     while (!stopped_) {
-      if (Result<void> filled = reader.ReadWindow(window); !filled.ok()) return filled.error();
-      if (window.empty()) break;
-      Result<std::vector<Extraction>> found = Extract(engine, window);
+      const Result<bool> more = windows.Next();
+      if (!more.ok()) return more.error();
+      if (!*more) break;
+      const Result<std::vector<Extraction>> found = Extract(engine, windows);
       if (!found.ok()) return found.error();
-      FormatWindow(window, *found);
+      FormatWindow(windows.documents(), *found);
       if (Result<void> written = Flush(); !written.ok()) return written.error();
     }
     return Flush();
   }
 
-  // result[i] belongs to window[i]; what the reader refused comes back as refused.
-  Result<std::vector<Extraction>> Extract(const Engine& engine,
-                                          const std::vector<InputDocument>& window) {
-    std::vector<std::string_view> texts;
-    for (const InputDocument& document : window) {
-      if (!document.flaw && !document.blank) texts.push_back(document.text);
-    }
-    std::vector<Extraction> all(window.size());
+  // result[i] belongs to windows.documents()[i]; what the reader refused comes back as refused.
+  Result<std::vector<Extraction>> Extract(const Engine& engine, const InputWindows& windows) {
     const Clock::time_point start = Clock::now();
-    Result<std::vector<Extraction>> found = engine.Extract(std::span<const std::string_view>(texts),
-                                                           format_.labels, arguments_.extract);
+    Result<std::vector<Extraction>> found =
+        engine.Extract(windows.texts(), format_.labels, arguments_.extract);
     totals_.extract_seconds += SecondsSince(start);
     if (!found.ok()) return found.error();
-    size_t next = 0;
-    for (size_t i = 0; i < window.size(); ++i) {
-      if (window[i].flaw) {
-        all[i].error = Error{Code::kInvalidArgument, *window[i].flaw};
-      } else if (!window[i].blank) {
-        all[i] = std::move((*found)[next++]);
-      }
+    std::vector<Extraction> all(windows.documents().size());
+    for (size_t i = 0; i < all.size(); ++i) all[i].error = windows.FlawOf(i);
+    for (size_t i = 0; i < found->size(); ++i) {
+      all[windows.DocumentOf(i)] = std::move((*found)[i]);
     }
     return all;
   }
@@ -154,7 +129,8 @@ class Run {
     totals_.words_cut += extraction.words_cut;
     if (!extraction.error) return;
     ++totals_.refused;
-    PrintNote(fmt::format("{}: {}", DocumentPlace(format_, document), extraction.error->message));
+    PrintNote(
+        fmt::format("{}: {}", DocumentPlace(format_.files, document), extraction.error->message));
     stopped_ = arguments_.strict;
   }
 
@@ -167,7 +143,7 @@ class Run {
     return written;
   }
 
-  void Close(const Engine& engine) {
+  Result<void> Close(const Engine& engine) {
     totals_.total_seconds = SecondsSince(start_);
     if (totals_.cut > 0 && !arguments_.quiet) PrintWarning(DescribeCut(totals_));
     if (stopped_) {
@@ -175,14 +151,20 @@ class Run {
     } else if (totals_.refused > 0) {
       PrintNote(DescribeRefused(totals_));
     }
-    if (!arguments_.stats) return;
-    const std::string table = FormatStatistics(totals_, engine.Stats());
-    std::fwrite(table.data(), 1, table.size(), stderr);
+    const EngineStats stats = engine.Stats();
+    if (arguments_.stats) {
+      const std::string table = FormatStatistics(totals_, stats);
+      std::fwrite(table.data(), 1, table.size(), stderr);
+    }
+    if (!statistics_) return {};
+    const Result<void> written = statistics_->Write(FormatStatisticsJson(totals_, stats));
+    return written.ok() ? statistics_->Commit() : written;
   }
 
   const ExtractArguments& arguments_;
   FormatOptions format_;
   OutputFile output_;
+  std::optional<OutputFile> statistics_;
   Clock::time_point start_;
   std::string buffer_;  // Formatted, not written yet.
   RunTotals totals_;
@@ -192,29 +174,25 @@ class Run {
 }  // namespace
 
 int RunExtract(const ExtractArguments& arguments, Clock::time_point start) {
-  Result<LabelList> list = ReadLabels(arguments.labels, arguments.labels_file);
-  if (!list.ok()) {
-    PrintError(list.error().message);
-    return kFatal;
-  }
-  for (const std::string& name : list->duplicates) {
-    if (!arguments.quiet) PrintWarning(fmt::format("the label '{}' is given twice", name));
-  }
-  std::vector<std::string> files = arguments.files;
-  if (files.empty()) files.emplace_back("-");
-  if (!CheckFiles(files)) return kFatal;
-  if (std::find(files.begin(), files.end(), "-") != files.end() && isatty(STDIN_FILENO) == 1 &&
-      !arguments.quiet) {
-    PrintNote("reading from the terminal; Ctrl-D ends the text");
-  }
-  FormatOptions format = ChooseFormat(arguments, std::move(files));
-  format.labels = std::move(list->labels);
+  std::optional<RunInput> input = PrepareInput(arguments, arguments.quiet);
+  if (!input) return kFatal;
   Result<OutputFile> output = OutputFile::Open(arguments.output);
   if (!output.ok()) {
     PrintError(output.error().message);
     return kFatal;
   }
-  return Run(arguments, std::move(format), *std::move(output), start).Do();
+  std::optional<OutputFile> statistics;
+  if (!arguments.stats_json.empty()) {
+    Result<OutputFile> opened = OutputFile::Open(arguments.stats_json);
+    if (!opened.ok()) {
+      PrintError(opened.error().message);
+      return kFatal;
+    }
+    statistics = *std::move(opened);
+  }
+  return Run(arguments, ChooseFormat(arguments, *std::move(input)), *std::move(output),
+             std::move(statistics), start)
+      .Do();
 }
 
 }  // namespace waterline::cli

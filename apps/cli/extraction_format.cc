@@ -27,8 +27,8 @@ void FormatDocument(const FormatOptions& options, const InputDocument& document,
   }
 }
 
-std::string DocumentPlace(const FormatOptions& options, const InputDocument& document) {
-  const std::string file = DisplayName(options.files[document.file]);
+std::string DocumentPlace(const std::vector<std::string>& files, const InputDocument& document) {
+  const std::string file = DisplayName(files[document.file]);
   return document.line == 0 ? file : fmt::format("{}:{}", file, document.line);
 }
 

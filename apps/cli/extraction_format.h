@@ -39,7 +39,8 @@ void FormatStart(const FormatOptions& options, std::string& out);
 void FormatDocument(const FormatOptions& options, const InputDocument& document,
                     const Extraction& extraction, std::string& out);
 
-// Where `document` stands, for messages: "book.txt", "data.jsonl:17", "standard input:3".
-std::string DocumentPlace(const FormatOptions& options, const InputDocument& document);
+// Where `document` of `files` stands, for messages: "book.txt", "data.jsonl:17", "standard
+// input:3".
+std::string DocumentPlace(const std::vector<std::string>& files, const InputDocument& document);
 
 }  // namespace waterline::cli

@@ -5,9 +5,9 @@
 
 #include "diagnostics.h"
 #include "exit_status.h"
-#include "extract_arguments.h"
 #include "model_report_format.h"
 #include "output_file.h"
+#include "run_arguments.h"
 
 namespace waterline::cli {
 

@@ -26,6 +26,19 @@ class JsonWriter {
   void EndArray() { writer_.EndArray(); }
 
   void Key(std::string_view name) { String(name); }
+  // A key and its value.
+  void Field(std::string_view name, std::string_view text) {
+    Key(name);
+    String(text);
+  }
+  void IntField(std::string_view name, int64_t value) {
+    Key(name);
+    Int(value);
+  }
+  void SizeField(std::string_view name, size_t value) {
+    Key(name);
+    Size(value);
+  }
   void RawKey(std::string_view json) {
     writer_.RawValue(json.data(), json.size(), rapidjson::kStringType);
   }
@@ -35,6 +48,7 @@ class JsonWriter {
   }
   void Int(int64_t value) { writer_.Int64(value); }
   void Size(size_t value) { writer_.Uint64(value); }
+  void Bool(bool value) { writer_.Bool(value); }
   void Double(double value) {
     const std::string text = FormatDouble(value);
     writer_.RawValue(text.data(), text.size(), rapidjson::kNumberType);

@@ -10,12 +10,13 @@
 #include "extract_arguments.h"
 #include "extract_command.h"
 #include "inspect_command.h"
+#include "plan_command.h"
 
 namespace waterline::cli {
 namespace {
 
 std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract or inspect";
+  const std::string commands = "it is extract, plan or inspect";
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -33,6 +34,10 @@ int Main(int count, char** arguments) {
   CLI::App* extract_command =
       program.add_subcommand("extract", "Find entities in texts: files, JSONL, standard input");
   AddExtractFlags(*extract_command, extract);
+  PlanArguments plan;
+  CLI::App* plan_command =
+      program.add_subcommand("plan", "Tell what a run would take, without running the model");
+  AddPlanFlags(*plan_command, plan);
   InspectArguments inspect;
   CLI::App* inspect_command =
       program.add_subcommand("inspect", "Tell what a checkpoint is and what it takes to run it");
@@ -49,7 +54,8 @@ int Main(int count, char** arguments) {
               "--help");
     return kFatal;
   }
-  return extract_command->parsed() ? RunExtract(extract, start) : RunInspect(inspect);
+  if (extract_command->parsed()) return RunExtract(extract, start);
+  return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
 }
 
 }  // namespace

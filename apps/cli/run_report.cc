@@ -3,29 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <string_view>
 
 #include "byte_size.h"
+#include "engine_stats_json.h"
+#include "json_writer.h"
+#include "report_table.h"
 
 namespace waterline::cli {
 namespace {
-
-class Table {
- public:
-  void Row(std::string_view name, std::string_view value) {
-    fmt::format_to(std::back_inserter(text_), "  {:<26}{}\n", name, value);
-  }
-  void Count(std::string_view name, int64_t value) { Row(name, FormatCount(value)); }
-  void Bytes(std::string_view name, size_t value) { Row(name, FormatExactByteSize(value)); }
-  void Seconds(std::string_view name, double value) { Row(name, fmt::format("{:.3f} s", value)); }
-  void Heading(std::string_view name) { fmt::format_to(std::back_inserter(text_), "{}\n", name); }
-
-  std::string Take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 std::string Rate(int64_t count, double seconds) {
   if (seconds <= 0) return "-";
@@ -37,18 +23,39 @@ std::string Texts(int64_t count) {
   return fmt::format("{} {}", FormatCount(count), count == 1 ? "text" : "texts");
 }
 
-}  // namespace
-
-std::string DescribeBudget(const EngineStats& engine) {
-  std::string text = FormatExactByteSize(engine.memory_budget);
-  if (engine.automatic) {
-    text += fmt::format(", half of the {} that were free", FormatByteSize(engine.available));
-  }
-  return text;
+void AddMemory(const EngineStats& engine, ReportTable& table) {
+  table.Heading("memory budget");
+  table.Row("budget", DescribeBudget(engine));
+  table.Bytes("in use", engine.in_use);
+  table.Bytes("peak", engine.peak);
+  table.Bytes("weights", engine.weights);
+  table.Bytes("tokenizer", engine.tokenizer);
+  table.Bytes("texts in flight", engine.staging);
+  table.Bytes("  of it in use", engine.staging_in_use);
+  table.Bytes("  most at once", engine.staging_peak);
+  table.Bytes("workspace", engine.workspace);
+  table.Bytes("  of it in use", engine.workspace_in_use);
+  table.Bytes("  most at once", engine.workspace_peak);
+  if (engine.leased > 0) table.Bytes("  of it leased", engine.leased);
+  table.Heading("passes");
+  table.Count("passes", engine.batches);
+  table.Count("planned", engine.plans);
+  table.Count("split to fit", engine.splits);
+  table.Count("texts refused for size", engine.refusals);
+  table.Bytes("largest plan", engine.largest_plan);
+  table.Bytes("last plan", engine.last_plan);
+  table.Count("batch tokens", engine.batch_tokens);
+  if (engine.trims > 0) table.Count("idle memory given back", engine.trims);
+  table.Heading("process");
+  table.Bytes("resident", engine.resident);
+  table.Bytes("resident peak", engine.resident_peak);
+  table.Bytes("read from the file", engine.in_file);
 }
 
+}  // namespace
+
 std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine) {
-  Table table;
+  ReportTable table;
   table.Heading("work");
   table.Count("texts", totals.texts);
   table.Count("refused", totals.refused);
@@ -66,31 +73,49 @@ std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine)
   table.Row("texts/s", Rate(totals.texts, totals.extract_seconds));
   table.Row("tokens/s", Rate(engine.tokens, totals.extract_seconds));
   table.Row("threads", fmt::format("{}, {}", engine.threads, engine.isa));
-  table.Heading("memory budget");
-  table.Row("budget", DescribeBudget(engine));
-  table.Bytes("in use", engine.in_use);
-  table.Bytes("peak", engine.peak);
-  table.Bytes("weights", engine.weights);
-  table.Bytes("tokenizer", engine.tokenizer);
-  table.Bytes("texts in flight", engine.staging);
-  table.Bytes("  of it in use", engine.staging_in_use);
-  table.Bytes("  most at once", engine.staging_peak);
-  table.Bytes("workspace", engine.workspace);
-  table.Bytes("  of it in use", engine.workspace_in_use);
-  table.Bytes("  most at once", engine.workspace_peak);
-  table.Heading("passes");
-  table.Count("passes", engine.batches);
-  table.Count("planned", engine.plans);
-  table.Count("split to fit", engine.splits);
-  table.Count("texts refused for size", engine.refusals);
-  table.Count("most tokens of a batch", engine.batch_tokens);
-  table.Bytes("largest pass", engine.largest_plan);
-  table.Bytes("last pass", engine.last_plan);
-  table.Heading("process");
-  table.Bytes("resident", engine.resident);
-  table.Bytes("resident peak", engine.resident_peak);
-  table.Bytes("read from the file", engine.in_file);
+  AddMemory(engine, table);
   return table.Take();
+}
+
+std::string FormatStatisticsJson(const RunTotals& totals, const EngineStats& engine) {
+  std::string text;
+  JsonWriter json(text);
+  const auto seconds = [&](std::string_view name, double value) {
+    json.Key(name);
+    json.Double(value);
+  };
+  json.StartObject();
+  json.IntField("texts", totals.texts);
+  json.IntField("refused_texts", totals.refused);
+  json.IntField("words", totals.words);
+  json.IntField("tokens", engine.tokens);
+  json.IntField("entities", totals.entities);
+  json.IntField("windowed_texts", totals.windowed);
+  json.IntField("cut_texts", totals.cut);
+  json.IntField("words_cut", totals.words_cut);
+  seconds("load_seconds", totals.load_seconds);
+  if (totals.first_entity_seconds) seconds("first_entity_seconds", *totals.first_entity_seconds);
+  seconds("extract_seconds", totals.extract_seconds);
+  seconds("total_seconds", totals.total_seconds);
+  WriteLoadedEngine(engine, json);
+  json.SizeField("peak", engine.peak);
+  json.SizeField("staging_in_use", engine.staging_in_use);
+  json.SizeField("staging_peak", engine.staging_peak);
+  json.SizeField("workspace_in_use", engine.workspace_in_use);
+  json.SizeField("workspace_peak", engine.workspace_peak);
+  json.SizeField("leased", engine.leased);
+  json.IntField("batches", engine.batches);
+  json.IntField("plans", engine.plans);
+  json.IntField("splits", engine.splits);
+  json.IntField("refusals", engine.refusals);
+  json.IntField("trims", engine.trims);
+  json.SizeField("largest_plan", engine.largest_plan);
+  json.SizeField("last_plan", engine.last_plan);
+  json.SizeField("resident", engine.resident);
+  json.SizeField("resident_peak", engine.resident_peak);
+  json.EndObject();
+  text += '\n';
+  return text;
 }
 
 std::string DescribeRefused(const RunTotals& totals) {

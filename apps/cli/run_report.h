@@ -25,11 +25,13 @@ struct RunTotals {
   std::optional<double> first_entity_seconds;  // From there until the first was written.
 };
 
-// The budget in bytes, and where it comes from when nobody gave it.
-std::string DescribeBudget(const EngineStats& engine);
-
 // The table of --stats; lines end in "\n".
 std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine);
+
+// The same numbers as one JSON object, and "\n"; sizes in bytes. Keys that `plan --json` has too
+// mean the same there; `refused_texts` counts, and `first_entity_seconds` is there only where one
+// was found.
+std::string FormatStatisticsJson(const RunTotals& totals, const EngineStats& engine);
 
 // "3 of 1,000 texts were refused", and what became of them. Requires totals.refused > 0.
 std::string DescribeRefused(const RunTotals& totals);

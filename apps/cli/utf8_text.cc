@@ -68,4 +68,8 @@ std::string ShowControls(std::string_view text) {
   return shown;
 }
 
+std::string ShowName(std::string_view name) {
+  return IsUtf8(name) ? ShowControls(name) : std::string("(not UTF-8)");
+}
+
 }  // namespace waterline::cli

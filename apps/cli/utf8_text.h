@@ -23,4 +23,7 @@ size_t DisplayWidth(std::string_view text);
 // that no text steers the terminal it is shown on. Requires IsUtf8(text).
 std::string ShowControls(std::string_view text);
 
+// The same for names that may be any bytes: "(not UTF-8)" where they are not.
+std::string ShowName(std::string_view name);
+
 }  // namespace waterline::cli

@@ -222,7 +222,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract or inspect"},
+      {{}, "no command: it is extract, plan or inspect"},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
   };
@@ -333,8 +333,10 @@ TEST(Inspect, DescribesTheModel) {
 
 TEST(Program, HelpsAndTellsItsVersion) {
   EXPECT_THAT(RunProgram({"--version"}).out, StartsWith("waterline 0."));
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--help"}, {"extract", "--help"}, {"inspect", "--help"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
+                                                    {"extract", "--help"},
+                                                    {"plan", "--help"},
+                                                    {"inspect", "--help"}}) {
     const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.status, 0);
     EXPECT_THAT(outcome.out, HasSubstr("Usage: waterline"));

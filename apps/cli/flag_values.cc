@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flag_values.h"
+
+namespace waterline::cli {
+
+CLI::Option* AddParsed(CLI::App& command, const std::string& names, const std::string& help,
+                       std::function<std::string(const std::string&)> parse) {
+  return command.add_option_function<std::string>(
+      names,
+      [first = names.substr(0, names.find(',')),
+       parse = std::move(parse)](const std::string& text) {
+        const std::string wrong = parse(text);
+        if (!wrong.empty()) throw CLI::ValidationError(first + " " + wrong);
+      },
+      help);
+}
+
+}  // namespace waterline::cli

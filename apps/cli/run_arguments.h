@@ -1,0 +1,48 @@
+// What the command lines of `extract` and `plan` have in common: the model, its memory, the labels
+// and the texts. Both declare these flags here, so that one flag means one thing.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "document_reader.h"
+#include "waterline/engine.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace waterline::cli {
+
+struct RunArguments {
+  std::string model;               // "" for the one that ships with Waterline.
+  std::vector<std::string> files;  // "-" is standard input.
+  std::vector<std::string> labels;
+  std::string labels_file;
+  EngineOptions engine;
+  ExtractOptions extract;
+  InputKind input = InputKind::kAuto;
+  std::string text_field = "text";
+};
+
+// The declaring functions: `command` fills what they are given when it parses; both must live as
+// long. Values that cannot be used end in CLI::ParseError.
+
+// --memory-budget, which `inspect` has too.
+void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget);
+
+// --memory-budget, --threads, --dtype, --batch-tokens, --isa.
+void AddEngineFlags(CLI::App& command, RunArguments& arguments);
+
+// --labels and --labels-file; and --truncate. Returns the options.
+std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& arguments);
+CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments);
+
+// The kind of the input under `names`, --lines and --text-field. Returns the options.
+std::vector<CLI::Option*> AddTextFlags(CLI::App& command, const std::string& names,
+                                       RunArguments& arguments);
+
+}  // namespace waterline::cli

@@ -1,0 +1,55 @@
+// The input of a run as the engine is given it. `extract` and `plan` read through this, so that
+// what is planned is what runs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "document_reader.h"
+#include "input_document.h"
+#include "run_arguments.h"
+#include "waterline/engine.h"
+
+namespace waterline::cli {
+
+struct RunInput {
+  std::vector<std::string> files;  // At least one; "-" is standard input.
+  std::vector<Label> labels;
+};
+
+// Reads the labels, and looks whether every file can be read (none: standard input) before any
+// work. Prints what is wrong, and then returns nothing. Prints warnings too, unless `quiet`.
+std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet);
+
+// The documents of all files in windows; the texts of one window are one call of the engine. Holds
+// one window and one text, whatever the length of the input.
+class InputWindows {
+ public:
+  // `memory_budget` is what the engine has: EngineStats::memory_budget.
+  InputWindows(const RunArguments& arguments, std::vector<std::string> files, size_t memory_budget);
+
+  // Goes on to the next window; false: there is none. Ends the life of what the others returned.
+  // Errors: kNotFound, kIo  a file that can no longer be read.
+  Result<bool> Next();
+
+  const std::vector<InputDocument>& documents() const { return documents_; }
+  // What the engine is given: the documents that are neither flawed nor blank.
+  std::span<const std::string_view> texts() const { return texts_; }
+  // The index in documents() of texts()[text].
+  size_t DocumentOf(size_t text) const { return places_[text]; }
+  // Why documents()[index] is refused without asking the engine, if it is.
+  std::optional<Error> FlawOf(size_t index) const;
+
+ private:
+  DocumentReader reader_;
+  std::vector<InputDocument> documents_;
+  std::vector<std::string_view> texts_;
+  std::vector<size_t> places_;
+};
+
+}  // namespace waterline::cli
