@@ -240,7 +240,7 @@ struct ModelReport {
   int64_t max_tokens = 0;  // What the encoder's positions allow, prompt included.
   int64_t max_width = 0;   // Widest span in words.
   size_t file_bytes = 0;
-  size_t weight_bytes = 0;  // Packed, in memory.
+  size_t weight_bytes = 0;   // Packed, in memory.
   size_t in_file_bytes = 0;  // Rows of it are read from the file when a token needs them.
   size_t tokenizer_bytes = 0;
   size_t smallest_budget = 0;  // The least that Load accepts with these options.
