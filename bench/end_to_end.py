@@ -152,12 +152,13 @@ def run_reference(python, model, case, directory):
 # --- Preparation ---------------------------------------------------------------------------------
 
 
-def python_with_numpy():
+def python_with(module, purpose):
     for python in (sys.executable, "/usr/bin/python3"):
         if os.path.exists(python) and subprocess.run(
-                [python, "-c", "import numpy"], capture_output=True, check=False).returncode == 0:
+                [python, "-c", f"import {module}"], capture_output=True,
+                check=False).returncode == 0:
             return python
-    return fail("making the random checkpoint needs numpy: apt-get install python3-numpy")
+    return fail(f"{purpose} needs {module}: apt-get install python3-{module}")
 
 
 def random_checkpoint(shape):
@@ -166,8 +167,8 @@ def random_checkpoint(shape):
     directory = ROOT / "build" / "bench" / f"{shape}-{made_by}"
     if not (directory / "model.safetensors").exists():
         note(f"making {directory.relative_to(ROOT)}")
-        subprocess.run([python_with_numpy(), MAKE_CHECKPOINT, "--shape", shape, directory],
-                       check=True)
+        subprocess.run([python_with("numpy", "making the random checkpoint"), MAKE_CHECKPOINT,
+                        "--shape", shape, directory], check=True)
     return directory
 
 

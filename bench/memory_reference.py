@@ -27,10 +27,11 @@ logging.disable(logging.WARNING)
 
 
 def resident():
-    """Bytes in memory now, and the most since the last reset_peak()."""
+    """Bytes in memory now, of those the pages of files, and the most since reset_peak()."""
     with open("/proc/self/status", encoding="ascii") as status:
-        found = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+)", status.read()))
-    return {"rss": int(found["VmRSS"]) * 1024, "peak": int(found["VmHWM"]) * 1024}
+        found = dict(re.findall(r"(VmRSS|RssFile|VmHWM):\s+(\d+)", status.read()))
+    return {name: int(found[key]) * 1024
+            for name, key in (("rss", "VmRSS"), ("file", "RssFile"), ("peak", "VmHWM"))}
 
 
 def reset_peak():

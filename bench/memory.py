@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Measures what a process holds while batches of varied shape go through, for Waterline and for the
+Python package on PyTorch and on ONNX Runtime.
+
+    ./dev bench memory [--quick] [--reference PYTHON] [--picture FILE.svg] [--json FILE]
+
+The loop of the original report (bench/memory_workload.py says what the batches are): 28 texts of 380
+tokens come again among other shapes. Checkpoints of random weights, f32, 2 threads. Each contestant
+is a process of its own that gets the same batches and tells after each:
+
+    resident   VmRSS. Pages of mapped files that were read count: Waterline reads word embeddings in
+               place, the others have their libraries.
+    peak       VmHWM of this batch alone; it is reset before each.
+    seconds    the call: words and tokens, forward pass, entities.
+
+    tight      Waterline with the smallest budget that `waterline inspect` names, and 16 MiB.
+    roomy      Waterline with the budget that it takes by itself, half of the free memory.
+    torch      --reference names an interpreter with gliner; the package as installed.
+    onnx       the same, where it has onnxruntime and onnx: the package's own exporter, opset 19.
+
+A contestant that dies is told with the batch it died in. With --rounds the contestants are run
+again, in random order; texts/s are the medians, memory the most of all rounds, curves of the first.
+docs/memory.svg comes from --picture; `bench/memory_report.py FILE PICTURE` draws --json again.
+"""
+# SPDX-License-Identifier: Apache-2.0
+import argparse
+import collections
+import json
+import os
+import pathlib
+import random
+import subprocess
+import tempfile
+import time
+
+import machine
+import memory_report
+import memory_workload
+from end_to_end import ROOT, fail, note, python_with, random_checkpoint
+
+REFERENCE = ROOT / "bench" / "memory_reference.py"
+TIGHT_ABOVE_SMALLEST = 16 << 20
+
+# kind: "tight", "roomy", "torch" or "onnx"; budget: bytes, 0 for none given.
+Contestant = collections.namedtuple("Contestant", "model kind directory budget")
+
+
+# --- One run -------------------------------------------------------------------------------------
+
+
+def run_process(command):
+    """The lines of JSON that a command prints, how it ended (None: well), its last words, and the
+    share of the cores that others took."""
+    with tempfile.TemporaryFile() as errors:
+        busy = machine.busy_seconds()
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=errors)
+        with process.stdout as out:
+            lines = [json.loads(line) for line in out if line.startswith(b"{")]
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begin
+        busy = machine.busy_seconds() - busy
+        process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        words = errors.read().decode(errors="replace")[-2000:]
+    others = max(0.0, busy - usage.ru_utime - usage.ru_stime) / (wall * os.cpu_count())
+    died = None
+    if process.returncode < 0:
+        died = f"killed by signal {-process.returncode}"
+    elif process.returncode > 0:
+        died = f"exit status {process.returncode}"
+    return lines, died, words, others
+
+
+def job_file(scratch, **job):
+    path = os.path.join(scratch, "job.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(job, file)
+    return path
+
+
+def run(arguments, contestant, batches, scratch):
+    job = job_file(scratch, model=str(contestant.directory), threads=arguments.threads,
+                   budget=contestant.budget,
+                   batches=[{key: batch[key] for key in ("texts", "labels")} for batch in batches])
+    ours = contestant.kind in ("tight", "roomy")
+    command = [arguments.driver, job] if ours else \
+        [arguments.reference, REFERENCE, contestant.kind, job]
+    lines, died, words, others = run_process(command)
+    if died and (ours or not lines):
+        fail(f"{died} of: {' '.join(map(str, command))}\n{words}")
+    return {"model": contestant.model, "kind": contestant.kind, "budget": contestant.budget,
+            "died": died, "others_share": others, "lines": lines}
+
+
+# --- Preparation ---------------------------------------------------------------------------------
+
+
+def smallest_budget(arguments, directory, scratch):
+    job = job_file(scratch, model=str(directory), threads=arguments.threads, budget=0)
+    lines, died, words, _ = run_process([arguments.driver, job])
+    if died:
+        fail(words)
+    return lines[0]["smallest_budget"]
+
+
+def has_onnx(python):
+    return subprocess.run([python, "-c", "import onnx, onnxruntime"], capture_output=True,
+                          check=False).returncode == 0
+
+
+def exported(arguments, directory):
+    """The checkpoint as the package exports it, made once."""
+    target = directory.with_name(directory.name + "-onnx")
+    if not (target / "model.onnx").exists():
+        note(f"exporting to {target.relative_to(ROOT)}")
+        partial = target.with_name(target.name + ".partial")
+        done = subprocess.run([arguments.reference, REFERENCE, "export", directory, partial],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            fail(f"the export failed:\n{done.stderr[-2000:]}")
+        partial.rename(target)
+    return target
+
+
+def prepare(arguments, scratch):
+    contestants = []
+    onnx = arguments.reference and has_onnx(arguments.reference)
+    if arguments.reference and not onnx:
+        note("without ONNX Runtime: the reference lacks onnx or onnxruntime")
+    for model in arguments.models.split(","):
+        if model not in ("tiny", "small", "medium", "large"):
+            fail(f"--models has '{model}'; it may list tiny, small, medium, large")
+        directory = random_checkpoint(model)
+        tight = smallest_budget(arguments, directory, scratch) + TIGHT_ABOVE_SMALLEST
+        contestants += [Contestant(model, "tight", directory, tight),
+                        Contestant(model, "roomy", directory, 0)]
+        if arguments.reference:
+            contestants.append(Contestant(model, "torch", directory, 0))
+        if onnx:
+            contestants.append(Contestant(model, "onnx", exported(arguments, directory), 0))
+    return contestants
+
+
+# --- The whole -----------------------------------------------------------------------------------
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--driver", default="build/waterline_bench_memory",
+                        help="build/waterline_bench_memory")
+    parser.add_argument("--quick", action="store_true", help="12 batches of the small shape")
+    parser.add_argument("--batches", type=int, help="40, or 12 with --quick")
+    parser.add_argument("--models", help="of tiny, small, medium, large: small,medium")
+    parser.add_argument("--rounds", type=int, default=1, help="1")
+    parser.add_argument("--threads", type=int, default=2, help="of every contestant: 2")
+    parser.add_argument("--patience", type=float, default=10,
+                        help="seconds that a run waits for the machine to become idle: 10")
+    parser.add_argument("--reference", metavar="PYTHON", help="interpreter with the gliner package")
+    parser.add_argument("--picture", metavar="FILE", help="draw the curves of the first round")
+    parser.add_argument("--json", metavar="FILE", help="write the machine and everything measured")
+    arguments = parser.parse_args()
+    arguments.batches = arguments.batches or (12 if arguments.quick else 40)
+    arguments.models = arguments.models or ("small" if arguments.quick else "small,medium")
+    arguments.driver = pathlib.Path(arguments.driver).resolve()
+    if not os.access(arguments.driver, os.X_OK):
+        fail(f"{arguments.driver} is missing; ./dev bench memory builds it")
+    if arguments.reference and not os.access(arguments.reference, os.X_OK):
+        fail(f"--reference {arguments.reference} is not an interpreter")
+    return arguments
+
+
+def measure(arguments, contestants, batches, scratch):
+    runs = []
+    try:
+        for i in range(arguments.rounds):
+            order = contestants if i == 0 else random.sample(contestants, len(contestants))
+            for contestant in order:
+                machine.wait_until_idle(arguments.patience, memory_report.MOST_DISTURBANCE)
+                result = run(arguments, contestant, batches, scratch)
+                runs.append(dict(result, round=i + 1))
+                note(f"round {i + 1} of {arguments.rounds}: {memory_report.describe(result)}")
+    except KeyboardInterrupt:
+        note("interrupted; what was measured until now follows")
+    return runs
+
+
+def write_json(measured, path):
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(measured, file, indent=1)
+
+
+def main():
+    arguments = parse_arguments()
+    painter = arguments.picture and python_with("matplotlib", "--picture")
+    with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
+        contestants = prepare(arguments, scratch)
+        batches = memory_workload.batches(contestants[0].directory, arguments.batches)
+        runs = measure(arguments, contestants, batches, scratch)
+    if not runs:
+        fail("nothing was measured")
+    about = machine.describe(ROOT / "build" / "waterline")
+    measured = {"machine": about,
+                "arguments": {key: getattr(arguments, key)
+                              for key in ("batches", "models", "rounds", "threads", "patience")},
+                "batches": [{"report": batch["report"], "texts": len(batch["texts"]),
+                             "labels": len(batch["labels"])} for batch in batches],
+                "runs": runs}
+    if arguments.json:
+        write_json(measured, arguments.json)
+    print(f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; commit "
+          f"{about['commit'][:10]}; {arguments.batches} batches, {arguments.threads} threads\n")
+    print("\n".join(memory_report.table(measured)))
+    if arguments.picture:
+        with tempfile.NamedTemporaryFile(suffix=".json") as numbers:
+            write_json(measured, numbers.name)
+            subprocess.run([painter, memory_report.__file__, numbers.name, arguments.picture],
+                           check=True)
+
+
+if __name__ == "__main__":
+    main()
