@@ -14,6 +14,7 @@ is a process of its own that gets the same batches and tells after each:
     seconds    the call: words and tokens, forward pass, entities.
 
     tight      Waterline with the smallest budget that `waterline inspect` names, and 16 MiB.
+    lean       Waterline with what its weights and tokenizer hold, and 64 MB (--budgets).
     roomy      Waterline with the budget that it takes by itself, half of the free memory.
     torch      --reference names an interpreter with gliner; the package as installed.
     onnx       the same, where it has onnxruntime and onnx: the package's own exporter, opset 19.
@@ -40,8 +41,10 @@ from end_to_end import ROOT, fail, note, python_with, random_checkpoint
 
 REFERENCE = ROOT / "bench" / "memory_reference.py"
 TIGHT_ABOVE_SMALLEST = 16 << 20
+LEAN_ABOVE_HELD = 64_000_000
+BUDGETS = ("tight", "lean", "roomy")
 
-# kind: "tight", "roomy", "torch" or "onnx"; budget: bytes, 0 for none given.
+# kind: "tight", "lean", "roomy", "torch" or "onnx"; budget: bytes, 0 for none given.
 Contestant = collections.namedtuple("Contestant", "model kind directory budget")
 
 
@@ -84,7 +87,7 @@ def run(arguments, contestant, batches, scratch):
     job = job_file(scratch, model=str(contestant.directory), threads=arguments.threads,
                    budget=contestant.budget,
                    batches=[{key: batch[key] for key in ("texts", "labels")} for batch in batches])
-    ours = contestant.kind in ("tight", "roomy")
+    ours = contestant.kind in BUDGETS
     command = [arguments.driver, job] if ours else \
         [arguments.reference, REFERENCE, contestant.kind, job]
     lines, died, words, others = run_process(command)
@@ -97,12 +100,14 @@ def run(arguments, contestant, batches, scratch):
 # --- Preparation ---------------------------------------------------------------------------------
 
 
-def smallest_budget(arguments, directory, scratch):
+def budgets(arguments, directory, scratch):
+    """Bytes of each budget of Waterline; 0 for its own choice."""
     job = job_file(scratch, model=str(directory), threads=arguments.threads, budget=0)
     lines, died, words, _ = run_process([arguments.driver, job])
     if died:
         fail(words)
-    return lines[0]["smallest_budget"]
+    return {"tight": lines[0]["smallest_budget"] + TIGHT_ABOVE_SMALLEST,
+            "lean": lines[0]["held"] + LEAN_ABOVE_HELD, "roomy": 0}
 
 
 def has_onnx(python):
@@ -133,9 +138,9 @@ def prepare(arguments, scratch):
         if model not in ("tiny", "small", "medium", "large"):
             fail(f"--models has '{model}'; it may list tiny, small, medium, large")
         directory = random_checkpoint(model)
-        tight = smallest_budget(arguments, directory, scratch) + TIGHT_ABOVE_SMALLEST
-        contestants += [Contestant(model, "tight", directory, tight),
-                        Contestant(model, "roomy", directory, 0)]
+        known = budgets(arguments, directory, scratch)
+        contestants += [Contestant(model, kind, directory, known[kind])
+                        for kind in arguments.budgets.split(",")]
         if arguments.reference:
             contestants.append(Contestant(model, "torch", directory, 0))
         if onnx:
@@ -154,6 +159,8 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="12 batches of the small shape")
     parser.add_argument("--batches", type=int, help="40, or 12 with --quick")
     parser.add_argument("--models", help="of tiny, small, medium, large: small,medium")
+    parser.add_argument("--budgets", default="tight,roomy",
+                        help="of Waterline, of tight, lean, roomy: tight,roomy")
     parser.add_argument("--rounds", type=int, default=1, help="1")
     parser.add_argument("--threads", type=int, default=2, help="of every contestant: 2")
     parser.add_argument("--patience", type=float, default=10,
@@ -164,6 +171,8 @@ def parse_arguments():
     arguments = parser.parse_args()
     arguments.batches = arguments.batches or (12 if arguments.quick else 40)
     arguments.models = arguments.models or ("small" if arguments.quick else "small,medium")
+    if not set(arguments.budgets.split(",")) <= set(BUDGETS):
+        fail(f"--budgets has '{arguments.budgets}'; it may list {', '.join(BUDGETS)}")
     arguments.driver = pathlib.Path(arguments.driver).resolve()
     if not os.access(arguments.driver, os.X_OK):
         fail(f"{arguments.driver} is missing; ./dev bench memory builds it")
@@ -205,7 +214,7 @@ def main():
     about = machine.describe(ROOT / "build" / "waterline")
     measured = {"machine": about,
                 "arguments": {key: getattr(arguments, key)
-                              for key in ("batches", "models", "rounds", "threads", "patience")},
+                              for key in ("batches", "models", "budgets", "rounds", "threads", "patience")},
                 "batches": [{"report": batch["report"], "texts": len(batch["texts"]),
                              "labels": len(batch["labels"])} for batch in batches],
                 "runs": runs}
@@ -214,6 +223,7 @@ def main():
     print(f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; commit "
           f"{about['commit'][:10]}; {arguments.batches} batches, {arguments.threads} threads\n")
     print("\n".join(memory_report.table(measured)))
+    print("\n" + "\n".join(memory_report.planning(measured)))
     if arguments.picture:
         with tempfile.NamedTemporaryFile(suffix=".json") as numbers:
             write_json(measured, numbers.name)

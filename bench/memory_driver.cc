@@ -5,11 +5,13 @@
 //
 // JOB.json: {"model": directory, "threads": N, "budget": bytes, 0 for the engine's own choice,
 // "batches": [{"texts": [...], "labels": [...]}, ...]}. Prints one line of JSON after loading and
-// one after each batch. Without "batches": only the smallest budget that would do.
+// one after each batch. Without "batches": only the smallest budget that would do,
+// and what weights and tokenizer hold of it.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -76,7 +78,14 @@ std::vector<Batch> ReadBatches(simdjson::dom::array array) {
 int Run(const std::string& model, const waterline::EngineOptions& options,
         const std::vector<Batch>& batches) {
   auto begin = Clock::now();
-  const auto engine = waterline::Engine::Load(model, options);
+  // Seconds that workers spent in passes, and of these on planning them.
+  std::atomic<double> passes{0}, planning{0};
+  waterline::EngineOptions observed = options;
+  observed.observer = [&](const waterline::BatchReport& report) {
+    passes += report.seconds;
+    planning += report.planning_seconds;
+  };
+  const auto engine = waterline::Engine::Load(model, observed);
   if (!engine.ok()) return Fail(engine.error());
   PrintLine(fmt::format("\"batch\":0,\"budget\":{}", engine->Stats().memory_budget),
             SecondsSince(begin));
@@ -95,8 +104,10 @@ int Run(const std::string& model, const waterline::EngineOptions& options,
     }
     const waterline::EngineStats stats = engine->Stats();
     PrintLine(fmt::format("\"batch\":{},\"entities\":{},\"refused\":{},\"tokens\":{},\"in_use\":{},"
-                          "\"engine_peak\":{}",
-                          i + 1, entities, refused, stats.tokens, stats.in_use, stats.peak),
+                          "\"engine_peak\":{},\"passes\":{},\"pass_seconds\":{:.6f},"
+                          "\"planning_seconds\":{:.6f}",
+                          i + 1, entities, refused, stats.tokens, stats.in_use, stats.peak,
+                          stats.batches, passes.load(), planning.load()),
               seconds);
   }
   return 0;
@@ -115,7 +126,8 @@ int RunJob(const char* path) {
   }
   const auto report = waterline::Inspect(model, options);
   if (!report.ok()) return Fail(report.error());
-  fmt::print("{{\"smallest_budget\":{}}}\n", report->smallest_budget);
+  fmt::print("{{\"smallest_budget\":{},\"held\":{}}}\n", report->smallest_budget,
+             report->weight_bytes + report->tokenizer_bytes);
   return 0;
 }
 

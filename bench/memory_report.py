@@ -11,8 +11,8 @@ import sys
 # Share of the cores that other processes may take during a run.
 MOST_DISTURBANCE = 0.05
 
-NAMES = {"tight": "Waterline, tight budget", "roomy": "Waterline, roomy budget",
-         "torch": "Python package, PyTorch", "onnx": "Python package, ONNX Runtime"}
+NAMES = {"tight": "Waterline, tight budget", "lean": "Waterline, lean budget",
+         "roomy": "Waterline, roomy budget", "torch": "Python package, PyTorch", "onnx": "Python package, ONNX Runtime"}
 MIB = 1 << 20
 
 
@@ -86,11 +86,27 @@ def table(measured):
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + lines[1:]
 
 
+def planning(measured):
+    """What Waterline spends beside its passes, a line a run. The time between passes has words and
+    tokens, order and results, and at more than one thread waiting for the last pass of a batch."""
+    for run in measured["runs"]:
+        lines = after_batches(run)
+        if not lines or "planning_seconds" not in lines[-1]:
+            continue
+        wall = sum(line["seconds"] for line in lines) * measured["arguments"]["threads"]
+        last = lines[-1]
+        yield (f"{run['model']}, {NAMES[run['kind']]}: {last['passes']} passes, "
+               f"{1e6 * last['planning_seconds'] / last['passes']:.0f} us each to pack and plan "
+               f"({100 * last['planning_seconds'] / wall:.2f} % of the workers' time), "
+               f"{100 * (1 - last['pass_seconds'] / wall):.2f} % between passes")
+
+
 # --- Picture -------------------------------------------------------------------------------------
 
-SHORT_NAMES = {"tight": "Waterline, tight", "roomy": "Waterline, roomy", "torch": "PyTorch",
-               "onnx": "ONNX Runtime"}
-COLOURS = {"tight": "#0b5cad", "roomy": "#3aa0e0", "torch": "#d9480f", "onnx": "#7b2d8b"}
+SHORT_NAMES = {"tight": "Waterline, tight", "lean": "Waterline, lean", "roomy": "Waterline, roomy",
+               "torch": "PyTorch", "onnx": "ONNX Runtime"}
+COLOURS = {"tight": "#0b5cad", "lean": "#1b7f8c", "roomy": "#3aa0e0", "torch": "#d9480f",
+           "onnx": "#7b2d8b"}
 
 
 def spread(wanted, least):

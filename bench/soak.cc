@@ -3,11 +3,11 @@
 //   waterline_soak [-n BATCHES] [--memory-budget B] [--scale small|full]
 //
 // Texts are cut from a pool without copying, labels are made once: what allocates is the engine.
-// Before counting, batches of the largest shape touch what any other may touch, memory and words of
-// the mapped embeddings alike. Two things are sampled throughout: resident pages, and what the heap
-// has given out (free heap that the warm-up has touched would hide a leak from the former). Their
-// least-squares slopes over the batches after the first 1,000, times those batches, are the drifts.
-// The exit status is 1 when either exceeds kNoisePages.
+// Before counting, batches of the largest shape touch what any other may touch. Two things are
+// sampled throughout: resident pages, and what the heap has given out (free heap that the warm-up
+// has touched would hide a leak from the former). Their least-squares slopes over the batches after
+// the first 1,000, times those batches, are the drifts. The exit status is 1 when either exceeds
+// kNoisePages.
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <fmt/format.h>

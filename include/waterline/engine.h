@@ -34,7 +34,8 @@ struct BatchReport {
   size_t planned = 0;           // Bytes of workspace that it had.
   size_t workspace_in_use = 0;  // Bytes that all running passes have, this one included.
   size_t in_use = 0;            // Bytes counted against the budget.
-  double seconds = 0;           // From its plan to its entities, without waiting for memory.
+  double seconds = 0;           // From its texts to its entities, without waiting for memory;
+  double planning_seconds = 0;  // of these, for packing the batch and planning it.
 };
 
 struct EngineOptions {
@@ -163,7 +164,8 @@ struct PlannedBuffer {
   int death = 0;
 };
 
-// What one pass over a batch needs, computed without running it.
+// What one pass over a batch needs, computed without running it. Counts are sums over its
+// sequences: two texts with three labels each have six.
 struct BatchPlan {
   int64_t sequences = 0;
   int64_t tokens = 0;
@@ -281,8 +283,8 @@ class Engine {
   // has no entities. Equal label names count once.
   // Errors (of the call as a whole): kInvalidArgument  no labels; a label that is not UTF-8 or
   //   holds the model's marker; two labels with one description; labels that leave no room for
-  //   text; a threshold that is not a number. kOverBudget  the labels do not fit. kIo  the system
-  //   refused memory. kDeadline, kCancelled  see ExtractOptions::wait.
+  //   text; a threshold that is not a number; a lease without memory; an engine that only plans.
+  //   kIo  the system refused memory.
   Result<std::vector<Extraction>> Extract(std::span<const std::string_view> texts,
                                           std::span<const Label> labels,
                                           const ExtractOptions& options = {}) const;
@@ -296,7 +298,8 @@ class Engine {
 
   // The passes that Extract would run over these texts when nothing else runs, and the texts that
   // it would refuse, computed with the tokenizer and without the network. Exact but for texts with
-  // more candidates than memory, which only running shows. Errors: as Extract.
+  // more candidates than memory, which only running shows. Errors: as Extract; kDeadline,
+  // kCancelled  other calls kept the memory for the texts for longer than `options.wait`.
   Result<RunPlan> Plan(std::span<const Document> documents, std::span<const Label> labels,
                        const ExtractOptions& options = {}) const;
   Result<RunPlan> Plan(std::span<const std::string_view> texts, std::span<const Label> labels,

@@ -81,7 +81,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   report.max_tokens = measure->longest_sequence;
   report.max_width = measure->widths;
   report.file_bytes = checkpoint->tensors->file_bytes();
-  report.weight_bytes = measure->report.block_bytes + unlimited.in_use(Use::kWeights);
+  report.weight_bytes = PagesUp(measure->report.block_bytes) + unlimited.in_use(Use::kWeights);
   report.in_file_bytes = measure->report.in_file_bytes;
   report.tokenizer_bytes = unlimited.in_use(Use::kTokenizer);
   report.smallest_budget = SmallestBudget(*measure, settings->threads);

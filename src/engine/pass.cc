@@ -132,7 +132,7 @@ class Pass {
     }
   }
 
-  void Report(double seconds) const {
+  void Report(double seconds, double planning_seconds) const {
     if (!*setup_.observer) return;
     (*setup_.observer)({.sequences = static_cast<int64_t>(items_.size()),
                         .tokens = batch_.tokens(),
@@ -141,7 +141,8 @@ class Pass {
                         .planned = plan_.bytes,
                         .workspace_in_use = setup_.workspace->in_use(),
                         .in_use = setup_.budget->in_use(),
-                        .seconds = seconds});
+                        .seconds = seconds,
+                        .planning_seconds = planning_seconds});
   }
 
  private:
@@ -211,7 +212,8 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
   }
   Pass pass(setup, items, batch, plan);
   pass.Run(part->bytes());
-  pass.Report(std::chrono::duration<double>(Clock::now() - start - waited).count());
+  using Seconds = std::chrono::duration<double>;
+  pass.Report(Seconds(Clock::now() - start - waited).count(), Seconds(waiting - start).count());
   return true;
 }
 
