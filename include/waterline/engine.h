@@ -98,7 +98,7 @@ struct ExtractOptions {
   // time is refused, with the same code.
   WaitLimit wait = {};
   // Memory of Engine::Lease for the passes of this call, which then wait for nobody; nullptr: the
-  // workspace that all calls share. One call at a time.
+  // workspace that all calls share. Calls with the same lease wait for each other.
   const MemoryLease* lease = nullptr;
 };
 

@@ -285,20 +285,39 @@ Result<std::vector<Extraction>> Call::Extract() {
   return extractions;
 }
 
-Result<void> Call::PlanGroup(const Group& group, RunPlan& plan) {
-  const Result<Turnstile::Pass> pass = engine_.turnstile->Enter(group.bytes, options_.wait);
+// Plans a group as ExtractGroup runs it. Texts that lack memory beside the others are added to
+// `starved` instead of being refused, unless the group is `alone`.
+Result<void> Call::PlanGroup(const Group& group, bool alone, RunPlan& plan,
+                             std::vector<size_t>& starved) {
+  const Result<Turnstile::Pass> pass = alone ? engine_.turnstile->EnterAlone(options_.wait)
+                                             : engine_.turnstile->Enter(group.bytes, options_.wait);
   if (!pass.ok()) return pass.error();
   Texts texts(staging_);
-  if (Result<void> made = MakeRequests(group, texts); !made.ok()) return made;
+  texts.alone = alone;
+  const auto refuse = [&](size_t text, bool is_starved, const Error& error) {
+    if (is_starved && !alone) {
+      starved.push_back(text);
+    } else {
+      plan.refused.push_back({.text = text, .error = error});
+    }
+  };
+  try {
+    if (Result<void> made = MakeRequests(group, texts); !made.ok()) return made;
+  } catch (const OverBudget& over) {
+    for (size_t i = group.begin; i < group.end; ++i) refuse(i, /*is_starved=*/true, NoRoom(over));
+    return {};
+  }
   setup_.plan = &plan;
   Run(texts);
   for (size_t i = 0; i < texts.requests.size(); ++i) {
     const Request& request = texts.requests[i];
     std::optional<Error> error = request.error;
+    bool is_starved = request.starved;
     for (const SequenceResult& result : request.results) {
+      if (!error && result.error) is_starved = result.starved;
       if (!error) error = result.error;
     }
-    if (error) plan.refused.push_back({.text = group.begin + i, .error = *std::move(error)});
+    if (error) refuse(group.begin + i, is_starved, *error);
   }
   return {};
 }
@@ -309,9 +328,17 @@ Result<RunPlan> Call::Plan() {
   plan.texts = static_cast<int64_t>(documents_.size());
   for (size_t begin = 0; begin < documents_.size();) {
     const Group group = NextGroup(begin);
-    if (const Result<void> done = PlanGroup(group, plan); !done.ok()) return done.error();
+    std::vector<size_t> starved;
+    Result<void> done = PlanGroup(group, /*alone=*/false, plan, starved);
+    if (!done.ok()) return done.error();
+    for (const size_t i : starved) {
+      done = PlanGroup({i, i + 1, 0}, /*alone=*/true, plan, starved);
+      if (!done.ok()) return done.error();
+    }
     begin = group.end;
   }
+  std::sort(plan.refused.begin(), plan.refused.end(),
+            [](const PlannedRefusal& a, const PlannedRefusal& b) { return a.text < b.text; });
   return plan;
 }
 

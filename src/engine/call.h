@@ -75,7 +75,8 @@ class Call {
   void ForEach(int64_t count, bool in_order, FunctionRef<void(int64_t)> fn) const;
   Result<void> ExtractGroup(const Group& group, bool alone, std::span<Extraction> results,
                             std::vector<size_t>& starved) const;
-  Result<void> PlanGroup(const Group& group, RunPlan& plan);
+  Result<void> PlanGroup(const Group& group, bool alone, RunPlan& plan,
+                         std::vector<size_t>& starved);
 
   Engine::Impl& engine_;
   const LoadedModel& model_;

@@ -89,6 +89,7 @@ void Workspace::Give(const Part& part) {
 }
 
 void Workspace::Trim() {
+  if (memory_.empty()) return;
   const std::lock_guard lock(mutex_);
   size_t begin = 0;
   for (size_t i = 0; i <= held_.size(); ++i) {

@@ -75,6 +75,20 @@ TEST_F(PlanTest, EqualsTheRunAtEveryBudget) {
   }
 }
 
+TEST_F(PlanTest, ATextThatLacksStagingBesideOthersIsPlannedAlone) {
+  const Engine engine = MustLoad(GoldenModel("us_markerV0_proj"), {.memory_budget = 32 * kMiB});
+  const auto expected = engine.Plan(views_, labels_);
+  ASSERT_TRUE(expected.ok());
+  for (const int64_t n : {1, 2, 3, 10, 50, 200, 400}) {
+    EngineInternals::Of(engine).staging->FailAt(n);
+    const auto plan = engine.Plan(views_, labels_);
+    EngineInternals::Of(engine).staging->FailAt(0);
+    ASSERT_TRUE(plan.ok());
+    EXPECT_EQ(plan->refused.size(), expected->refused.size());
+  }
+  EXPECT_EQ(engine.Stats().staging_in_use, 0u);
+}
+
 TEST_F(PlanTest, TheLargestShowsItsBuffers) {
   const Engine engine = MustLoad(DefaultModel(), {.memory_budget = 256 * kMiB, .plan_only = true});
   const auto plan = engine.Plan(views_, labels_);
