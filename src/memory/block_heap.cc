@@ -73,6 +73,16 @@ BlockHeap::Piece* BlockHeap::FindFree(size_t size) const {
   return larger == 0 ? nullptr : bins_[static_cast<size_t>(std::countr_zero(larger))];
 }
 
+size_t BlockHeap::LargestFree() const {
+  size_t largest = kHeader;
+  const int bin = std::bit_width(filled_) - 1;  // The largest pieces are in the highest bin.
+  if (bin < 0) return 0;
+  for (Piece* piece = bins_[static_cast<size_t>(bin)]; piece != nullptr; piece = piece->next) {
+    largest = std::max(largest, piece->size);
+  }
+  return largest - kHeader;
+}
+
 void* BlockHeap::do_allocate(size_t bytes, size_t alignment) {
   WATERLINE_CHECK(alignment <= kUnit);
   const std::lock_guard lock(mutex_);
@@ -82,7 +92,7 @@ void* BlockHeap::do_allocate(size_t bytes, size_t alignment) {
                 : std::max((bytes + kHeader + kGap + kUnit - 1) / kUnit * kUnit, sizeof(Piece));
   Piece* piece = too_large ? nullptr : FindFree(size);
   if (fail_at_ > 0 && --fail_at_ == 0) piece = nullptr;
-  if (piece == nullptr) throw OverBudget(bytes, memory_.size() - in_use_);
+  if (piece == nullptr) throw OverBudget(bytes, LargestFree());
   Unlink(piece);
   ASAN_UNPOISON_MEMORY_REGION(piece, piece->size);
   const size_t rest = piece->size - size;

@@ -11,9 +11,10 @@
 
 namespace waterline {
 
-// A std::pmr resource over a fixed block; it never asks the system for more. Throws OverBudget when
-// no free range is large enough. Neighbouring free ranges are joined at once, so that an empty heap
-// is one range again, whatever happened before. Alignments of up to 16 bytes. Thread-safe.
+// A std::pmr resource over a fixed block; it never asks the system for more. Throws OverBudget,
+// with the largest free range, when none is large enough. Neighbouring free ranges are joined at
+// once, so that an empty heap is one range again, whatever happened before. Alignments of up to 16
+// bytes. Thread-safe.
 //
 // Source: boundary tags and bins by size, D. Knuth, The Art of Computer Programming 1, section 2.5,
 // algorithms A and C.
@@ -53,6 +54,7 @@ class BlockHeap final : public std::pmr::memory_resource {
   // All require mutex_.
   void Clear();  // One free piece.
   Piece* FindFree(size_t size) const;
+  size_t LargestFree() const;  // Bytes that one allocation could get.
   void Link(Piece* piece);
   void Unlink(Piece* piece);
   Piece* Behind(Piece* piece) const;  // nullptr at the end.
