@@ -89,7 +89,7 @@ TEST(SharedModel, IsHeldOnceInTheProcess) {
   const size_t before = ReadResidentMemory().now;
   const Engine second = MustLoad(DefaultModel(), options);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // They take memory themselves.
-  EXPECT_LT(ReadResidentMemory().now, before + 8 * kMiB);  // Its weights have 64 MiB.
+  EXPECT_LT(ReadResidentMemory().now, before + 8 * kMiB);            // Its weights have 64 MiB.
 #else
   EXPECT_GT(before, 0u);
 #endif
