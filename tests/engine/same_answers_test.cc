@@ -9,43 +9,16 @@
 #include <string>
 #include <vector>
 
+#include "engine/models.h"
 #include "engine/random_texts.h"
 #include "waterline/engine.h"
 
 namespace waterline {
 namespace {
 
-const std::filesystem::path kModels = std::filesystem::path(WATERLINE_GOLDEN_DIR) / "models";
 // One of each backbone and head.
 const char* const kCheckpoints[] = {"us_markerV0_proj", "us_realbuckets", "bb_bert",
                                     "bb_deberta_v2_conv_groups", "us_rnn2_pool_last"};
-
-Engine MustLoad(const std::string& name, const EngineOptions& options) {
-  Result<Engine> engine = Engine::Load(kModels / name / "checkpoint", options);
-  EXPECT_TRUE(engine.ok()) << engine.error().message;
-  return *engine;
-}
-
-std::vector<Extraction> MustExtract(const Engine& engine, const std::vector<std::string>& texts,
-                                    const std::vector<Label>& labels,
-                                    const ExtractOptions& options) {
-  auto result = engine.Extract(std::span<const std::string_view>(Views(texts)), labels, options);
-  EXPECT_TRUE(result.ok()) << result.error().message;
-  return *result;
-}
-
-bool SameBits(const Extraction& a, const Extraction& b) {
-  if (a.error.has_value() != b.error.has_value()) return false;
-  if (a.entities.size() != b.entities.size() || a.vectors != b.vectors) return false;
-  for (size_t i = 0; i < a.entities.size(); ++i) {
-    const Entity &x = a.entities[i], &y = b.entities[i];
-    if (x.start != y.start || x.end != y.end || x.byte_start != y.byte_start ||
-        x.label != y.label || std::memcmp(&x.score, &y.score, sizeof x.score) != 0) {
-      return false;
-    }
-  }
-  return true;
-}
 
 class SameAnswers : public testing::TestWithParam<const char*> {
  protected:
@@ -62,12 +35,12 @@ class SameAnswers : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(SameAnswers, AloneAndInAnyBatch) {
-  const Engine engine = MustLoad(GetParam(), {.threads = 1});
+  const Engine engine = MustLoad(GoldenModel(GetParam()), {.threads = 1});
   const std::vector<Extraction> together = MustExtract(engine, texts_, labels_, options_);
   size_t found = 0;
   for (size_t i = 0; i < texts_.size(); ++i) {
     const std::vector<Extraction> alone = MustExtract(engine, {texts_[i]}, labels_, options_);
-    EXPECT_TRUE(SameBits(alone[0], together[i])) << texts_[i];
+    EXPECT_TRUE(SameAnswer(alone[0], together[i])) << texts_[i];
     found += together[i].entities.size();
   }
   EXPECT_GT(found, 20u);
@@ -78,31 +51,32 @@ TEST_P(SameAnswers, AloneAndInAnyBatch) {
   std::vector<std::string> shuffled;
   for (const size_t i : order) shuffled.push_back(texts_[i]);
   const std::vector<Extraction> other = MustExtract(engine, shuffled, labels_, options_);
-  for (size_t i = 0; i < order.size(); ++i) EXPECT_TRUE(SameBits(other[i], together[order[i]]));
+  for (size_t i = 0; i < order.size(); ++i) EXPECT_TRUE(SameAnswer(other[i], together[order[i]]));
 }
 
 TEST_P(SameAnswers, WithAnyThreadsAndBatchSize) {
   const std::vector<Extraction> one =
-      MustExtract(MustLoad(GetParam(), {.threads = 1}), texts_, labels_, options_);
+      MustExtract(MustLoad(GoldenModel(GetParam()), {.threads = 1}), texts_, labels_, options_);
   for (const int threads : {2, 3, 7}) {
     for (const int64_t batch_tokens : {1, 100, 100000}) {
       const Engine engine =
-          MustLoad(GetParam(), {.threads = threads, .batch_tokens = batch_tokens});
+          MustLoad(GoldenModel(GetParam()), {.threads = threads, .batch_tokens = batch_tokens});
       const std::vector<Extraction> got = MustExtract(engine, texts_, labels_, options_);
-      for (size_t i = 0; i < texts_.size(); ++i) EXPECT_TRUE(SameBits(got[i], one[i])) << texts_[i];
+      for (size_t i = 0; i < texts_.size(); ++i)
+        EXPECT_TRUE(SameAnswer(got[i], one[i])) << texts_[i];
     }
   }
 }
 
 TEST_P(SameAnswers, UnderAnyBudget) {
   const std::vector<Extraction> free =
-      MustExtract(MustLoad(GetParam(), {}), texts_, labels_, options_);
-  const auto report = Inspect(kModels / GetParam() / "checkpoint");
+      MustExtract(MustLoad(GoldenModel(GetParam()), {}), texts_, labels_, options_);
+  const auto report = Inspect(GoldenModel(GetParam()));
   ASSERT_TRUE(report.ok());
   bool refused_any = false;
   for (size_t extra = 0; extra <= (size_t{16} << 20); extra = extra == 0 ? 65536 : extra * 2) {
-    const Engine engine =
-        MustLoad(GetParam(), {.memory_budget = report->smallest_budget + extra, .threads = 2});
+    const Engine engine = MustLoad(
+        GoldenModel(GetParam()), {.memory_budget = report->smallest_budget + extra, .threads = 2});
     const std::vector<Extraction> got = MustExtract(engine, texts_, labels_, options_);
     for (size_t i = 0; i < texts_.size(); ++i) {
       if (got[i].error) {
@@ -111,7 +85,7 @@ TEST_P(SameAnswers, UnderAnyBudget) {
         refused_any = true;
         continue;
       }
-      EXPECT_TRUE(SameBits(got[i], free[i])) << texts_[i];
+      EXPECT_TRUE(SameAnswer(got[i], free[i])) << texts_[i];
     }
     EXPECT_LE(engine.Stats().peak, engine.Stats().memory_budget);
   }
@@ -119,19 +93,19 @@ TEST_P(SameAnswers, UnderAnyBudget) {
 }
 
 TEST_P(SameAnswers, WithMoreThreadsThanTheSmallestBudgetSeemsToAllow) {
-  const std::string model = kModels / GetParam() / "checkpoint";
+  const std::string model = GoldenModel(GetParam());
   const auto report = Inspect(model, {.threads = 64});
   ASSERT_TRUE(report.ok());
   const Engine crowded =
-      MustLoad(GetParam(), {.memory_budget = report->smallest_budget, .threads = 64});
-  const Engine free = MustLoad(GetParam(), {.threads = 1});
+      MustLoad(GoldenModel(GetParam()), {.memory_budget = report->smallest_budget, .threads = 64});
+  const Engine free = MustLoad(GoldenModel(GetParam()), {.threads = 1});
   std::vector<std::string> texts;
   for (int i = 0; i < 300; ++i) texts.push_back(random_.Text(1 + i % 20));
   const std::vector<Extraction> got = MustExtract(crowded, texts, labels_, options_);
   const std::vector<Extraction> expected = MustExtract(free, texts, labels_, options_);
   for (size_t i = 0; i < texts.size(); ++i) {
     ASSERT_FALSE(got[i].error) << got[i].error->message;
-    EXPECT_TRUE(SameBits(got[i], expected[i])) << texts[i];
+    EXPECT_TRUE(SameAnswer(got[i], expected[i])) << texts[i];
   }
 }
 
