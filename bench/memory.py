@@ -8,8 +8,7 @@ The loop of the original report (bench/memory_workload.py says what the batches 
 tokens come again among other shapes. Checkpoints of random weights, f32, 2 threads. Each contestant
 is a process of its own that gets the same batches and tells after each:
 
-    resident   VmRSS. Pages of mapped files that were read count: Waterline reads word embeddings in
-               place, the others have their libraries.
+    resident   VmRSS. Pages of mapped files count, as those of libraries.
     peak       VmHWM of this batch alone; it is reset before each.
     seconds    the call: words and tokens, forward pass, entities.
 
