@@ -249,8 +249,13 @@ Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps) {
 
 FileTable Binder::TableInFile(std::string_view name, int64_t rows, int64_t cols) {
   const StoredTensor* tensor = Read(name, {rows, cols});
-  if (tensor != nullptr) report_->in_file_bytes += tensor->bytes();
-  return {.rows = rows, .cols = cols, .file = file_, .tensor = tensor};
+  if (tensor == nullptr) return {.rows = rows, .cols = cols};
+  report_->in_file_bytes += tensor->bytes();
+  return {.rows = rows,
+          .cols = cols,
+          .file = file_,
+          .tensor = tensor,
+          .name = file_->tensors().find(Full(name))->first};
 }
 
 Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
@@ -299,8 +304,10 @@ MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_vi
   float* aligned = rows.data() + (kAlign - reinterpret_cast<uintptr_t>(rows.data()) % kAlign) %
                                      kAlign / sizeof(float);
   const MatView x{aligned, table.rows, table.cols, in_stride};
+  Binder whole = *this;  // The table lies below another prefix, and its name is complete.
+  whole.prefix_.clear();
   for (int64_t r = 0; r < table.rows; ++r) {
-    Widen(*table.tensor, "rel_embeddings.weight", r * table.cols, table.cols, x.row(r));
+    whole.Widen(*table.tensor, table.name, r * table.cols, table.cols, x.row(r));
   }
   if (norm.width > 0) kernels_->AddLayerNorm(x, {}, norm, x);
 

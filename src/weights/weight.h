@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "weights/dtype.h"
 #include "weights/tensor_file.h"
@@ -41,7 +42,8 @@ struct FileTable {
   int64_t rows = 0;
   int64_t cols = 0;
   const TensorFile* file = nullptr;
-  const StoredTensor* tensor = nullptr;  // [rows, cols]; nullptr while a checkpoint is measured.
+  const StoredTensor* tensor = nullptr;  // [rows, cols]; nullptr when the file lacks it.
+  std::string_view name = {};            // Of the tensor; lives as long as the file.
 
   size_t row_bytes() const {
     return tensor == nullptr ? 0 : static_cast<size_t>(cols) * DtypeBytes(tensor->type);
