@@ -85,6 +85,15 @@ TEST(BadCheckpoint, NaNInAPackedWeightIsNamed) {
   EXPECT_THAT(error.message, HasSubstr("nan"));
 }
 
+TEST(BadCheckpoint, ATableBelowAnotherPrefixIsCalledByItsOwnName) {
+  BrokenCheckpoint checkpoint("us_realbuckets");
+  const std::string name = std::string(kEncoder) + "encoder.rel_embeddings.weight";
+  checkpoint.SetElement(name, 3, kNaN);
+  const Error error = MustFail(checkpoint.path());
+  EXPECT_EQ(error.code, Code::kBadModel);
+  EXPECT_THAT(error.message, HasSubstr(": " + name + " holds nan"));
+}
+
 TEST(BadCheckpoint, NaNInAnEmbeddingRefusesTheTextsThatMeetIt) {
   BrokenCheckpoint checkpoint("us_markerV0");
   const Result<Engine> sound = Engine::Load(checkpoint.path());
