@@ -26,12 +26,14 @@ void SetCounters(benchmark::State& state, const Kernels& kernels, double flops) 
   if (peak > 0) state.counters["of_peak"] = Counter(gflops / peak, Counter::kIsRate);
 }
 
-void BenchLinear(benchmark::State& state, const Kernels& kernels, const LinearCase& shape) {
+void BenchLinear(benchmark::State& state, const Kernels& kernels, const LinearCase& shape,
+                 WeightType type) {
   OwnedMat x = RandomMat(shape.rows, shape.in, 1);
   const OwnedWeight w(kernels, OwnedWeight::Rows(shape.out, shape.in, 2), shape.out, shape.in,
-                      shape.has_bias);
+                      shape.has_bias, type);
   OwnedMat out(shape.rows, shape.out);
-  for (auto _ : state) kernels.Linear(x, w.weight, shape.act, out);
+  AlignedBytes scratch(kernels.LinearScratchBytes(shape.rows, w.weight));
+  for (auto _ : state) kernels.Linear(x, w.weight, shape.act, scratch.span(), out);
   SetCounters(state, kernels, 2.0 * static_cast<double>(shape.rows * shape.in * shape.out));
 }
 
@@ -105,11 +107,13 @@ void Register(const Kernels& kernels) {
     benchmark::RegisterBenchmark((std::string(kernels.name()) + "/" + name).c_str(), bench)
         ->Unit(benchmark::kMicrosecond);
   };
-  for (const LinearCase& shape : kLinearShapes) {
-    const std::string name = "linear/" + std::to_string(shape.rows) + "x" +
-                             std::to_string(shape.in) + "x" + std::to_string(shape.out) +
-                             (shape.act == Act::kGelu ? "/gelu" : "");
-    add(name, [&](benchmark::State& state) { BenchLinear(state, kernels, shape); });
+  for (const WeightType type : kWeightTypes) {
+    for (const LinearCase& shape : kLinearShapes) {
+      const std::string name = std::string("linear/") + WeightTypeName(type) + "/" +
+                               std::to_string(shape.rows) + "x" + std::to_string(shape.in) + "x" +
+                               std::to_string(shape.out) + (shape.act == Act::kGelu ? "/gelu" : "");
+      add(name, [&, type](benchmark::State& state) { BenchLinear(state, kernels, shape, type); });
+    }
   }
   for (const int64_t length : {32, 128, 384}) {
     for (const Terms terms : {Terms::kBoth, Terms::kNone}) {

@@ -4,7 +4,15 @@
 
 namespace waterline {
 
-size_t DryKernels::PackedBytes(int64_t out, int64_t in) const { return like_.PackedBytes(out, in); }
+size_t DryKernels::PackedBytes(WeightType type, int64_t out, int64_t in) const {
+  return like_.PackedBytes(type, out, in);
+}
+
+Rounding DryKernels::InputRounding(WeightType type) const { return like_.InputRounding(type); }
+
+size_t DryKernels::LinearScratchBytes(int64_t rows, const Weight& w) const {
+  return like_.LinearScratchBytes(rows, w);
+}
 
 size_t DryKernels::PackedLstmFloats(int64_t hidden) const { return like_.PackedLstmFloats(hidden); }
 

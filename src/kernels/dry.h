@@ -14,13 +14,15 @@ class DryKernels final : public Kernels {
 
   const char* name() const override { return "dry"; }
 
-  size_t PackedBytes(int64_t out, int64_t in) const override;
-  void Pack(const float*, int64_t, int64_t, int64_t, int64_t, std::byte*) const override {}
+  size_t PackedBytes(WeightType type, int64_t out, int64_t in) const override;
+  void Pack(const float*, int64_t, int64_t, const Weight&, std::byte*) const override {}
+  Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
   void PackLstm(const float*, int64_t, float*) const override {}
 
   void Embed(const EmbedArgs&, MatView) const override {}
-  void Linear(MatView, const Weight&, Act, MatView) const override {}
+  void Linear(MatView, const Weight&, Act, std::span<std::byte>, MatView) const override {}
+  size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
   void AddLayerNorm(MatView, MatView, const Norm&, MatView) const override {}
   void Attention(const AttentionArgs&, MatView) const override {}
   size_t AttentionScratchBytes(int64_t longest, int64_t head_width,

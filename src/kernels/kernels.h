@@ -80,6 +80,13 @@ struct SpanScoreArgs {
   std::span<std::byte> scratch;           // SpanScoreScratchBytes; 64-byte aligned.
 };
 
+// What a kernel makes of the numbers it multiplies with weights.
+struct Rounding {
+  bool bf16 = false;
+  // Each row to multiples of its largest magnitude / levels; 0 for no such rounding.
+  int32_t levels = 0;
+};
+
 class Kernels {
  public:
   virtual ~Kernels() = default;
@@ -88,11 +95,14 @@ class Kernels {
   // --- At load.
 
   // Bytes of a packed W [out, in].
-  virtual size_t PackedBytes(int64_t out, int64_t in) const = 0;
-  // Packs rows [row, row + rows) of a W [out, in] from row-major f32 `from` [rows, in]. All rows of
-  // a weight must be packed before it is used.
-  virtual void Pack(const float* from, int64_t row, int64_t rows, int64_t out, int64_t in,
+  virtual size_t PackedBytes(WeightType type, int64_t out, int64_t in) const = 0;
+  // Packs rows [row, row + rows) of w, a W [out, in], from row-major f32 `from` [rows, in] to
+  // `packed`. All rows of a weight must be packed before it is used; different rows may be packed
+  // by different threads.
+  virtual void Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
                     std::byte* packed) const = 0;
+  // How inputs of a linear map with weights of `type` are rounded before they are multiplied.
+  virtual Rounding InputRounding(WeightType type) const = 0;
   // Floats of a packed recurrent matrix [4 H, H], and its packing from row-major f32.
   virtual size_t PackedLstmFloats(int64_t hidden) const = 0;
   virtual void PackLstm(const float* from, int64_t hidden, float* packed) const = 0;
@@ -102,8 +112,11 @@ class Kernels {
 
   // out[t] = words[ids[t]] + places[positions[t]] + every.
   virtual void Embed(const EmbedArgs& args, MatView out) const = 0;
-  // out = act(x Wᵀ + b). out must not alias x.
-  virtual void Linear(MatView x, const Weight& w, Act act, MatView out) const = 0;
+  // out = act(x Wᵀ + b), with x rounded as InputRounding says. out must not alias x; scratch is
+  // LinearScratchBytes, 64-byte aligned.
+  virtual void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
+                      MatView out) const = 0;
+  virtual size_t LinearScratchBytes(int64_t rows, const Weight& w) const = 0;
   // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or
   // residual. Two passes: the mean first, then squared deviations.
   virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;

@@ -22,6 +22,12 @@ Binder Binder::In(std::string_view prefix) const {
   return inner;
 }
 
+Binder Binder::As(WeightType type) const {
+  Binder typed = *this;
+  typed.type_ = type;
+  return typed;
+}
+
 std::string Binder::Full(std::string_view name) const {
   return prefix_.empty() ? std::string(name) : fmt::format("{}.{}", prefix_, name);
 }
@@ -85,17 +91,25 @@ bool Binder::Reading(int64_t floats) {
   return !measuring();
 }
 
-void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
-                      int64_t in, std::byte* packed) {
+void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t row,
+                      const Weight& w, std::byte* packed) {
   if (tensor == nullptr) return;
-  const int64_t rows = tensor->elements() / in;
-  if (!Reading(std::min(rows, kRowsAtOnce) * in)) return;
-  std::pmr::vector<float> widened(static_cast<size_t>(std::min(rows, kRowsAtOnce) * in), loading_);
+  const int64_t rows = tensor->elements() / w.in;
+  const int64_t most = std::min(rows, kRowsAtOnce);
+  if (!Reading(most * w.in)) return;
+  std::pmr::vector<float> widened(static_cast<size_t>(most * w.in), loading_);
   for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, rows - begin);
-    Widen(*tensor, name, begin * in, count * in, widened.data());
-    kernels_->Pack(widened.data(), row + begin, count, out, in, packed);
+    Widen(*tensor, name, begin * w.in, count * w.in, widened.data());
+    kernels_->Pack(widened.data(), row + begin, count, w, packed);
   }
+}
+
+std::byte* Binder::TakeWeight(int64_t out, int64_t in, Weight& w) {
+  w = {.out = out, .in = in, .type = type_};
+  std::byte* packed = TakeBytes(kernels_->PackedBytes(type_, out, in));
+  w.packed = packed;
+  return packed;
 }
 
 void Binder::CopyVector(const StoredTensor* tensor, std::string_view name, float* to) {
@@ -105,9 +119,9 @@ void Binder::CopyVector(const StoredTensor* tensor, std::string_view name, float
 
 Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias) {
   const std::string weight_name = fmt::format("{}.weight", name);
-  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
-  PackRows(Read(weight_name, {out, in}), weight_name, 0, out, in, packed);
-  Weight w{.out = out, .in = in, .packed = packed};
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
+  PackRows(Read(weight_name, {out, in}), weight_name, 0, w, packed);
   if (bias) {
     const std::string bias_name = fmt::format("{}.bias", name);
     float* values = TakeFloats(out);
@@ -120,32 +134,34 @@ Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias)
 Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_t out_each,
                            int64_t in) {
   const int64_t out = out_each * static_cast<int64_t>(names.size());
-  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
   float* bias = TakeFloats(out);
   int64_t row = 0;
   for (const std::string_view name : names) {
     const std::string weight_name = fmt::format("{}.weight", name);
     const std::string bias_name = fmt::format("{}.bias", name);
-    PackRows(Read(weight_name, {out_each, in}), weight_name, row, out, in, packed);
+    PackRows(Read(weight_name, {out_each, in}), weight_name, row, w, packed);
     CopyVector(Read(bias_name, {out_each}), bias_name, bias == nullptr ? nullptr : bias + row);
     row += out_each;
   }
-  return {.out = out, .in = in, .packed = packed, .bias = bias};
+  w.bias = bias;
+  return w;
 }
 
 Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin,
                              int64_t in, bool bias) {
   const std::string weight_name = fmt::format("{}.weight", name);
-  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in));
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
   const StoredTensor* tensor = Read(weight_name, {out, all});
   if (Reading(in) && tensor != nullptr) {
     std::pmr::vector<float> row(static_cast<size_t>(in), loading_);
     for (int64_t r = 0; r < out; ++r) {
       Widen(*tensor, weight_name, r * all + begin, in, row.data());
-      kernels_->Pack(row.data(), r, 1, out, in, packed);
+      kernels_->Pack(row.data(), r, 1, w, packed);
     }
   }
-  Weight w{.out = out, .in = in, .packed = packed};
   if (bias) {
     const std::string bias_name = fmt::format("{}.bias", name);
     float* values = TakeFloats(out);
@@ -158,7 +174,8 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
 Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
   const std::string weight_name = fmt::format("{}.weight", name);
   const std::string bias_name = fmt::format("{}.bias", name);
-  std::byte* packed = TakeBytes(kernels_->PackedBytes(in + 1, out));
+  Weight w;
+  std::byte* packed = TakeWeight(in + 1, out, w);
   const StoredTensor* weight = Read(weight_name, {out, in});
   const StoredTensor* bias = Read(bias_name, {out});
   if (Reading(out * in + out) && weight != nullptr && bias != nullptr) {
@@ -169,19 +186,20 @@ Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
       for (int64_t o = 0; o < out; ++o) {
         column[static_cast<size_t>(o)] = rows[static_cast<size_t>(o * in + i)];
       }
-      kernels_->Pack(column.data(), i, 1, in + 1, out, packed);
+      kernels_->Pack(column.data(), i, 1, w, packed);
     }
     CopyVector(bias, bias_name, column.data());
-    kernels_->Pack(column.data(), in, 1, in + 1, out, packed);
+    kernels_->Pack(column.data(), in, 1, w, packed);
   }
-  return {.out = in + 1, .in = out, .packed = packed};
+  return w;
 }
 
 Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups,
                       int64_t kernel) {
   const std::string weight_name = fmt::format("{}.weight", name);
   const std::string bias_name = fmt::format("{}.bias", name);
-  std::byte* packed = TakeBytes(kernels_->PackedBytes(out, in * kernel));
+  Weight w;
+  std::byte* packed = TakeWeight(out, in * kernel, w);
   float* bias = TakeFloats(out);
   const int64_t group_in = in / groups;
   const StoredTensor* tensor = Read(weight_name, {out, group_in, kernel});
@@ -192,11 +210,12 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
       std::fill(row.begin(), row.end(), 0.f);
       const int64_t first = o / (out / groups) * group_in * kernel;
       Widen(*tensor, weight_name, o * group_in * kernel, group_in * kernel, row.data() + first);
-      kernels_->Pack(row.data(), o, 1, out, in * kernel, packed);
+      kernels_->Pack(row.data(), o, 1, w, packed);
     }
   }
   CopyVector(Read(bias_name, {out}), bias_name, bias);
-  return {.out = out, .in = in * kernel, .packed = packed, .bias = bias};
+  w.bias = bias;
+  return w;
 }
 
 Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden) {
@@ -204,7 +223,7 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
   Binder reader = lstm;
   Ops::LstmWeights w;
   w.hidden = hidden;
-  std::byte* packed = TakeBytes(kernels_->PackedBytes(8 * hidden, in));
+  std::byte* packed = TakeWeight(8 * hidden, in, w.input);
   float* bias = TakeFloats(8 * hidden);
   float* recurrent[2] = {TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden))),
                          TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)))};
@@ -212,7 +231,7 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
   for (int64_t d = 0; d < 2; ++d) {
     const std::string ih = fmt::format("weight_ih_l{}{}", layer, suffix[d]);
     const std::string hh = fmt::format("weight_hh_l{}{}", layer, suffix[d]);
-    reader.PackRows(reader.Read(ih, {4 * hidden, in}), ih, d * 4 * hidden, 8 * hidden, in, packed);
+    reader.PackRows(reader.Read(ih, {4 * hidden, in}), ih, d * 4 * hidden, w.input, packed);
     const StoredTensor* tensor = reader.Read(hh, {4 * hidden, hidden});
     if (Reading(4 * hidden * hidden) && tensor != nullptr) {
       std::pmr::vector<float> rows(static_cast<size_t>(4 * hidden * hidden), loading_);
@@ -231,7 +250,7 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
     }
     if (bias != nullptr) std::copy(sum.begin(), sum.end(), bias + d * 4 * hidden);
   }
-  w.input = {.out = 8 * hidden, .in = in, .packed = packed, .bias = bias};
+  w.input.bias = bias;
   w.forward = recurrent[0];
   w.backward = recurrent[1];
   return w;
@@ -294,8 +313,9 @@ MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_vi
   const StoredTensor* weight = Read(weight_name, {out, table.cols});
   const StoredTensor* bias = Read(bias_name, {out});
   const int64_t in_stride = (table.cols + 15) / 16 * 16;
-  const auto packed_floats =
-      static_cast<int64_t>(kernels_->PackedBytes(out, table.cols) / sizeof(float));
+  Weight w{.out = out, .in = table.cols};  // In f32: the table is made once.
+  const size_t packed_bytes = kernels_->PackedBytes(w.type, out, table.cols);
+  const auto packed_floats = static_cast<int64_t>(packed_bytes / sizeof(float));
   const bool reading = Reading(table.rows * in_stride + packed_floats + out +
                                std::min(out, kRowsAtOnce) * table.cols + 64);
   if (!reading || weight == nullptr || bias == nullptr || table.tensor == nullptr) return projected;
@@ -311,14 +331,16 @@ MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_vi
   }
   if (norm.width > 0) kernels_->AddLayerNorm(x, {}, norm, x);
 
-  std::pmr::vector<std::byte> packed(kernels_->PackedBytes(out, table.cols) + kAlign, loading_);
+  std::pmr::vector<std::byte> packed(packed_bytes + kAlign, loading_);
   std::byte* at =
       packed.data() + (kAlign - reinterpret_cast<uintptr_t>(packed.data()) % kAlign) % kAlign;
-  PackRows(weight, weight_name, 0, out, table.cols, at);
+  PackRows(weight, weight_name, 0, w, at);
   std::pmr::vector<float> bias_values(static_cast<size_t>(out), loading_);
   CopyVector(bias, bias_name, bias_values.data());
-  kernels_->Linear(x, {.out = out, .in = table.cols, .packed = at, .bias = bias_values.data()},
-                   Act::kNone, projected);
+  w.packed = at;
+  w.bias = bias_values.data();
+  WATERLINE_CHECK(kernels_->LinearScratchBytes(table.rows, w) == 0);
+  kernels_->Linear(x, w, Act::kNone, {}, projected);
   return projected;
 }
 

@@ -46,6 +46,10 @@ class Binder {
   // The same, below `prefix` + ".".
   Binder In(std::string_view prefix) const;
 
+  // The same, with linear maps packed as `type`; f32 at first. LSTMs' recurrent matrices, tables
+  // and vectors are f32 always.
+  Binder As(WeightType type) const;
+
   bool measuring() const { return block_.empty(); }
 
   // `name`.weight [out, in] and `name`.bias [out].
@@ -82,8 +86,10 @@ class Binder {
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
-  void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, int64_t out,
-                int64_t in, std::byte* packed);
+  // Takes the memory of a weight [out, in] and returns it, nullptr when measuring.
+  std::byte* TakeWeight(int64_t out, int64_t in, Weight& w);
+  void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, const Weight& w,
+                std::byte* packed);
   void CopyVector(const StoredTensor* tensor, std::string_view name, float* to);
   // Elements [first, first + count) of `tensor` as f32; they must be finite.
   void Widen(const StoredTensor& tensor, std::string_view name, int64_t first, int64_t count,
@@ -97,6 +103,7 @@ class Binder {
   std::pmr::memory_resource* loading_;
   BindingReport* report_;
   std::string prefix_;
+  WeightType type_ = WeightType::kF32;
 };
 
 }  // namespace waterline

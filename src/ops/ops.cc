@@ -10,9 +10,9 @@
 namespace waterline {
 namespace {
 
-// Rows of the wide middle of a feed-forward that exist at once. Large enough that the weights are
-// read from cache once per chunk, small enough that the middle stays a few MB.
-constexpr int64_t kChunkRows = 128;
+// Rows of the wide middle of a feed-forward that exist at once: as many as kernels take at once, so
+// that every chunk reads the weights once and the middle stays near the core.
+constexpr int64_t kChunkRows = 96;
 // Tokens whose embedding rows are read at once.
 constexpr int64_t kEmbedRows = 128;
 
@@ -97,10 +97,17 @@ int64_t Ops::ReadRows(const FileTable& table, std::span<const int32_t> ids,
   return distinct;
 }
 
+Mat Ops::LinearScratch(int64_t rows, const Weight& w, const Weight* other) {
+  size_t bytes = kernels_.LinearScratchBytes(rows, w);
+  if (other != nullptr) bytes = std::max(bytes, kernels_.LinearScratchBytes(rows, *other));
+  return bytes == 0 ? Mat() : MakeScratch(arena_, bytes, "linear scratch");
+}
+
 Mat Ops::Linear(MatView x, const Weight& w, Act act, const char* name) {
   WATERLINE_CHECK(x.cols == w.in);
   Mat out(arena_, x.rows, w.out, name);
-  kernels_.Linear(x, w, act, out);
+  Mat scratch = LinearScratch(x.rows, w);
+  kernels_.Linear(x, w, act, Scratch(scratch), out);
   return out;
 }
 
@@ -113,12 +120,14 @@ void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
 Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, const char* name) {
   WATERLINE_CHECK(x.cols == up.in && up.out == down.in);
   Mat out(arena_, x.rows, down.out, name);
-  Mat middle(arena_, std::min(x.rows, kChunkRows), up.out, "feed-forward chunk");
+  const int64_t most = std::min(x.rows, kChunkRows);
+  Mat middle(arena_, most, up.out, "feed-forward chunk");
+  Mat scratch = LinearScratch(most, up, &down);
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = middle.view().Rows(0, end - begin);
-    kernels_.Linear(x.Rows(begin, end), up, act, part);
-    kernels_.Linear(part, down, Act::kNone, out.view().Rows(begin, end));
+    kernels_.Linear(x.Rows(begin, end), up, act, Scratch(scratch), part);
+    kernels_.Linear(part, down, Act::kNone, Scratch(scratch), out.view().Rows(begin, end));
   }
   return out;
 }
@@ -150,12 +159,14 @@ Mat Ops::Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
 Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act) {
   WATERLINE_CHECK(x.cols * kernel == w.in && kernel % 2 == 1);
   Mat out(arena_, x.rows, w.out, "convolution");
-  Mat window(arena_, std::min(x.rows, kChunkRows), w.in, "convolution windows");
+  const int64_t most = std::min(x.rows, kChunkRows);
+  Mat window(arena_, most, w.in, "convolution windows");
+  Mat scratch = LinearScratch(most, w);
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = window.view().Rows(0, end - begin);
     kernels_.Unfold(x, begins, kernel, begin, part);
-    kernels_.Linear(part, w, act, out.view().Rows(begin, end));
+    kernels_.Linear(part, w, act, Scratch(scratch), out.view().Rows(begin, end));
   }
   return out;
 }

@@ -63,6 +63,8 @@ class Ops {
   Arena& arena() { return arena_; }
 
  private:
+  // For linear maps of `rows` rows with either weight; none where the kernels need none.
+  Mat LinearScratch(int64_t rows, const Weight& w, const Weight* other = nullptr);
   int64_t ReadRows(const FileTable& table, std::span<const int32_t> ids, std::span<std::byte> rows,
                    std::span<int32_t> local);
 

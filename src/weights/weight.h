@@ -11,12 +11,21 @@
 
 namespace waterline {
 
+// What the numbers of a packed W are.
+enum class WeightType : uint8_t {
+  kF32,
+  kBf16,  // Rounded to nearest even.
+  // Integers of 8 bits times a scale for each output: w ≈ scale * q, |q| <= 127.
+  kInt8,
+};
+
 // A linear map y = x Wᵀ + b, W [out, in], packed by Kernels::Pack into the layout of its
 // instruction set.
 struct Weight {
   int64_t out = 0;
   int64_t in = 0;
-  const std::byte* packed = nullptr;  // Kernels::PackedBytes(out, in) bytes, 64-byte aligned.
+  WeightType type = WeightType::kF32;
+  const std::byte* packed = nullptr;  // Kernels::PackedBytes(type, out, in), 64-byte aligned.
   const float* bias = nullptr;        // [out], or nullptr.
 };
 

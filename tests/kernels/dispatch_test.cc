@@ -43,7 +43,12 @@ TEST(CpuKernels, TheEnvironmentNamesTheDefault) {
 TEST(DryKernels, ReportTheSizesOfTheKernelsTheyStandFor) {
   const Kernels& real = *CpuKernels("portable");
   const DryKernels dry(real);
-  EXPECT_EQ(dry.PackedBytes(17, 5), real.PackedBytes(17, 5));
+  for (const WeightType type : {WeightType::kF32, WeightType::kBf16, WeightType::kInt8}) {
+    const Weight w{.out = 17, .in = 5, .type = type};
+    EXPECT_EQ(dry.PackedBytes(type, 17, 5), real.PackedBytes(type, 17, 5));
+    EXPECT_EQ(dry.LinearScratchBytes(7, w), real.LinearScratchBytes(7, w));
+    EXPECT_EQ(dry.InputRounding(type).levels, real.InputRounding(type).levels);
+  }
   EXPECT_EQ(dry.PackedLstmFloats(9), real.PackedLstmFloats(9));
   EXPECT_EQ(dry.AttentionScratchBytes(70, 32, nullptr),
             real.AttentionScratchBytes(70, 32, nullptr));

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "kernels/linear_cases.h"
@@ -18,19 +19,72 @@ class LinearTest : public KernelTest {};
 // add a few units.
 double Tolerance(int64_t terms) { return 6e-8 * 8 * std::sqrt(static_cast<double>(terms)) + 1e-6; }
 
+// Of each type, the numbers that are multiplied are the same in both; only their sums are rounded.
 TEST_P(LinearTest, MatchesDoubleSums) {
-  for (const LinearCase& test : kLinearCases) {
-    SCOPED_TRACE(testing::Message() << test.rows << " x " << test.in << " x " << test.out);
-    OwnedMat x = RandomMat(test.rows, test.in, 1);
-    const std::vector<float> from = OwnedWeight::Rows(test.out, test.in, 2);
-    const OwnedWeight w(kernels(), from, test.out, test.in, test.has_bias);
-    const OwnedWeight expected_w(reference(), from, test.out, test.in, test.has_bias);
-    OwnedMat out(test.rows, test.out);
-    OwnedMat expected(test.rows, test.out);
-    kernels().Linear(x, w.weight, test.act, out);
-    reference().Linear(x, expected_w.weight, test.act, expected);
-    EXPECT_LE(LargestDifference(out, expected), Tolerance(test.in));
-    EXPECT_TRUE(out.PaddingUntouched());
+  for (const WeightType type : kWeightTypes) {
+    for (const LinearCase& test : kLinearCases) {
+      SCOPED_TRACE(testing::Message() << WeightTypeName(type) << " " << test.rows << " x "
+                                      << test.in << " x " << test.out);
+      OwnedMat x = RandomMat(test.rows, test.in, 1);
+      const std::vector<float> from = OwnedWeight::Rows(test.out, test.in, 2);
+      const OwnedWeight w(kernels(), from, test.out, test.in, test.has_bias, type);
+      const OwnedWeight expected_w(reference(), from, test.out, test.in, test.has_bias, type);
+      OwnedMat out(test.rows, test.out);
+      OwnedMat expected(test.rows, test.out);
+      RunLinear(kernels(), x, w.weight, test.act, out);
+      RunLinear(reference(), x, expected_w.weight, test.act, expected);
+      EXPECT_LE(LargestDifference(out, expected), Tolerance(test.in));
+      EXPECT_TRUE(out.PaddingUntouched());
+    }
+  }
+}
+
+// What a type costs: errors of size 2^-9 for each number of a bf16, of half a step of 127 or of
+// InputRounding's levels for int8, in sums of size 1.
+TEST_P(LinearTest, ShorterTypesStayNearF32) {
+  constexpr int64_t kIn = 768, kOut = 96, kRows = 40;
+  OwnedMat x = RandomMat(kRows, kIn, 1);
+  const std::vector<float> from = OwnedWeight::Rows(kOut, kIn, 2);
+  const OwnedWeight exact(kernels(), from, kOut, kIn, true);
+  OwnedMat expected(kRows, kOut);
+  RunLinear(kernels(), x, exact.weight, Act::kNone, expected);
+  for (const WeightType type : {WeightType::kBf16, WeightType::kInt8}) {
+    const OwnedWeight w(kernels(), from, kOut, kIn, true, type);
+    OwnedMat out(kRows, kOut);
+    RunLinear(kernels(), x, w.weight, Act::kNone, out);
+    const double error = LargestDifference(out, expected);
+    EXPECT_LE(error, type == WeightType::kBf16 ? 0.015 : 0.06) << WeightTypeName(type);
+    EXPECT_GT(error, 1e-4) << WeightTypeName(type);
+  }
+}
+
+TEST_P(LinearTest, QuantisedRowsOfAnySizeKeepTheirRelativeError) {
+  for (const float size : {0.0f, 1e-30f, 1e-3f, 1e4f, 1e30f}) {
+    OwnedMat x = RandomMat(3, 100, 1, size);
+    const std::vector<float> from = OwnedWeight::Rows(17, 100, 2);
+    const OwnedWeight w(kernels(), from, 17, 100, false, WeightType::kInt8);
+    const OwnedWeight expected_w(reference(), from, 17, 100, false, WeightType::kInt8);
+    OwnedMat out(3, 17);
+    OwnedMat expected(3, 17);
+    RunLinear(kernels(), x, w.weight, Act::kNone, out);
+    RunLinear(reference(), x, expected_w.weight, Act::kNone, expected);
+    EXPECT_LE(LargestDifference(out, expected), 2e-6 * size) << size;
+  }
+}
+
+// A broken input must not become a number that looks sound.
+TEST_P(LinearTest, QuantisedRowsKeepNaNAndInfinityApartFromOtherRows) {
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    OwnedMat x = RandomMat(3, 100, 1);
+    x.view().row(1)[41] = bad;
+    const OwnedWeight w(kernels(), OwnedWeight::Rows(17, 100, 2), 17, 100, true, WeightType::kInt8);
+    OwnedMat out(3, 17);
+    RunLinear(kernels(), x, w.weight, Act::kNone, out);
+    for (int64_t c = 0; c < 17; ++c) {
+      EXPECT_TRUE(std::isfinite(out.view().row(0)[c]));
+      EXPECT_TRUE(std::isnan(out.view().row(1)[c]));
+      EXPECT_TRUE(std::isfinite(out.view().row(2)[c]));
+    }
   }
 }
 
@@ -40,8 +94,8 @@ TEST_P(LinearTest, WritesOnlyItsColumnsOfAWiderMatrix) {
   const OwnedWeight w(kernels(), from, 19, 40, true);
   OwnedMat out(9, 64);
   OwnedMat alone(9, 19);
-  kernels().Linear(x, w.weight, Act::kGelu, out.view().Cols(5, 24));
-  kernels().Linear(x, w.weight, Act::kGelu, alone);
+  RunLinear(kernels(), x, w.weight, Act::kGelu, out.view().Cols(5, 24));
+  RunLinear(kernels(), x, w.weight, Act::kGelu, alone);
   EXPECT_TRUE(SameBits(out.view().Cols(5, 24), alone));
   for (int64_t r = 0; r < 9; ++r) {
     for (int64_t c = 0; c < 64; ++c) {
@@ -61,24 +115,30 @@ TEST_P(LinearTest, ReadsColumnSlices) {
   const OwnedWeight w(kernels(), OwnedWeight::Rows(20, 37, 2), 20, 37, true);
   OwnedMat a(9, 20);
   OwnedMat b(9, 20);
-  kernels().Linear(wide.view().Cols(11, 48), w.weight, Act::kNone, a);
-  kernels().Linear(narrow, w.weight, Act::kNone, b);
+  RunLinear(kernels(), wide.view().Cols(11, 48), w.weight, Act::kNone, a);
+  RunLinear(kernels(), narrow, w.weight, Act::kNone, b);
   EXPECT_TRUE(SameBits(a, b));
 }
 
 TEST_P(LinearTest, ARowAloneHasTheBitsItHasAmongOthers) {
   constexpr int64_t kRows = 260;
-  for (const int64_t in : {64, 300, 768}) {
+  const auto check = [&](WeightType type, int64_t in) {
     OwnedMat x = RandomMat(kRows, in, 3);
-    const OwnedWeight w(kernels(), OwnedWeight::Rows(53, in, 4), 53, in, true);
+    const OwnedWeight w(kernels(), OwnedWeight::Rows(53, in, 4), 53, in, true, type);
     OwnedMat all(kRows, 53);
-    kernels().Linear(x, w.weight, Act::kGelu, all);
+    RunLinear(kernels(), x, w.weight, Act::kGelu, all);
     OwnedMat part(kRows, 53);
     for (const auto& [begin, end] :
          {std::pair<int64_t, int64_t>{0, 1}, {7, 8}, {255, 260}, {3, 250}, {239, 243}}) {
       const MatView out = part.view().Rows(begin, end);
-      kernels().Linear(x.view().Rows(begin, end), w.weight, Act::kGelu, out);
+      RunLinear(kernels(), x.view().Rows(begin, end), w.weight, Act::kGelu, out);
       EXPECT_TRUE(SameBits(out, all.view().Rows(begin, end))) << begin << ".." << end;
+    }
+  };
+  for (const WeightType type : kWeightTypes) {
+    for (const int64_t in : {64, 300, 768, 1000}) {
+      SCOPED_TRACE(testing::Message() << WeightTypeName(type) << " " << in);
+      check(type, in);
     }
   }
 }
@@ -93,7 +153,7 @@ TEST_P(LinearTest, ActivationsMatchDouble) {
   OwnedMat out(kPoints, 1);
   for (const Act act :
        {Act::kNone, Act::kRelu, Act::kGelu, Act::kGeluTanh, Act::kTanh, Act::kSilu}) {
-    kernels().Linear(x, one.weight, act, out);
+    RunLinear(kernels(), x, one.weight, act, out);
     double most = 0;
     for (int64_t i = 0; i < kPoints; ++i) {
       const double exact = ReferenceAct(act, x.view().row(i)[0]);
@@ -112,7 +172,7 @@ TEST_P(LinearTest, ActivationsKeepNaNAndSaturate) {
   const OwnedWeight one(kernels(), {1}, 1, 1, false);
   OwnedMat out(3, 1);
   for (const Act act : {Act::kGelu, Act::kTanh, Act::kSilu, Act::kRelu}) {
-    kernels().Linear(x, one.weight, act, out);
+    RunLinear(kernels(), x, one.weight, act, out);
     EXPECT_TRUE(std::isnan(out.view().row(0)[0]));
     EXPECT_NEAR(out.view().row(1)[0] / ReferenceAct(act, 1e30f), 1, 1e-6);
     EXPECT_NEAR(out.view().row(2)[0], ReferenceAct(act, -1e30f), 1e-6);

@@ -46,14 +46,23 @@ std::vector<float> OwnedWeight::Rows(int64_t out, int64_t in, uint32_t seed) {
 }
 
 OwnedWeight::OwnedWeight(const Kernels& kernels, const std::vector<float>& from, int64_t out,
-                         int64_t in, bool has_bias)
-    : packed(kernels.PackedBytes(out, in)) {
+                         int64_t in, bool has_bias, WeightType type)
+    : packed(kernels.PackedBytes(type, out, in)) {
+  if (has_bias) bias = RandomFloats(out, 77);
+  weight = {out, in, type, packed.data(), has_bias ? bias.data() : nullptr};
   // In two parts, as a loader that reads a weight piece by piece does.
   const int64_t part = out / 2;
-  kernels.Pack(from.data(), 0, part, out, in, packed.data());
-  kernels.Pack(from.data() + part * in, part, out - part, out, in, packed.data());
-  if (has_bias) bias = RandomFloats(out, 77);
-  weight = {out, in, packed.data(), has_bias ? bias.data() : nullptr};
+  kernels.Pack(from.data(), 0, part, weight, packed.data());
+  kernels.Pack(from.data() + part * in, part, out - part, weight, packed.data());
+}
+
+const char* WeightTypeName(WeightType type) {
+  return type == WeightType::kF32 ? "f32" : type == WeightType::kBf16 ? "bf16" : "int8";
+}
+
+void RunLinear(const Kernels& kernels, MatView x, const Weight& w, Act act, MatView out) {
+  AlignedBytes scratch(kernels.LinearScratchBytes(x.rows, w));
+  kernels.Linear(x, w, act, scratch.span(), out);
 }
 
 std::vector<int32_t> BeginsOf(const std::vector<int64_t>& lengths) {

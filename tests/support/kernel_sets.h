@@ -58,8 +58,15 @@ struct OwnedWeight {
   // Rows of `from` [out, in] of scale 1 / sqrt(in), so that outputs are of size 1.
   static std::vector<float> Rows(int64_t out, int64_t in, uint32_t seed);
   OwnedWeight(const Kernels& kernels, const std::vector<float>& from, int64_t out, int64_t in,
-              bool has_bias);
+              bool has_bias, WeightType type = WeightType::kF32);
 };
+
+inline constexpr WeightType kWeightTypes[] = {WeightType::kF32, WeightType::kBf16,
+                                              WeightType::kInt8};
+const char* WeightTypeName(WeightType type);
+
+// Linear with scratch of its own.
+void RunLinear(const Kernels& kernels, MatView x, const Weight& w, Act act, MatView out);
 
 // [0, l0, l0 + l1, ...]
 std::vector<int32_t> BeginsOf(const std::vector<int64_t>& lengths);

@@ -16,6 +16,7 @@ class KernelTest : public testing::TestWithParam<const char*> {
   void SetUp() override {
     kernels_ = CpuKernels(GetParam());
     if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
+    reference_ = ReferenceKernels(kernels_);
   }
   const Kernels& kernels() const { return *kernels_; }
   const Kernels& reference() const { return reference_; }

@@ -3,6 +3,7 @@
 #include "support/reference_kernels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -19,6 +20,24 @@ double Dot(const float* a, const float* b, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * b[i];
   return sum;
+}
+
+// To the nearest bf16, ties to even.
+float ToBf16(float x) {
+  if (std::isnan(x)) return x;
+  const auto bits = std::bit_cast<uint32_t>(x);
+  const uint32_t below = bits & 0xffff;
+  const bool up = below > 0x8000 || (below == 0x8000 && (bits & 0x10000) != 0);
+  return std::bit_cast<float>((bits - below) + (up ? 0x10000u : 0u));
+}
+
+// To the nearest multiples of largest / levels, in the f32 arithmetic of the kernels.
+void Quantise(std::span<const float> from, int32_t levels, float* to) {
+  float largest = 0;
+  for (const float x : from) largest = std::max(largest, std::abs(x));
+  const float step = largest / static_cast<float>(levels);
+  const float inverse = largest > 0 ? static_cast<float>(levels) / largest : 0.0f;
+  for (const float x : from) *to++ = std::nearbyint(x * inverse) * step;
 }
 
 void AddRow(const Table& table, int32_t row, std::vector<double>& to) {
@@ -105,13 +124,23 @@ double ReferenceAct(Act act, double x) {
   return x;
 }
 
-size_t ReferenceKernels::PackedBytes(int64_t out, int64_t in) const {
+size_t ReferenceKernels::PackedBytes(WeightType, int64_t out, int64_t in) const {
   return static_cast<size_t>(out * in) * sizeof(float);
 }
 
-void ReferenceKernels::Pack(const float* from, int64_t row, int64_t rows, int64_t, int64_t in,
+void ReferenceKernels::Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
                             std::byte* packed) const {
-  std::memcpy(packed + PackedBytes(row, in), from, PackedBytes(rows, in));
+  for (int64_t r = 0; r < rows; ++r) {
+    const std::span<const float> source(from + r * w.in, static_cast<size_t>(w.in));
+    float* to = reinterpret_cast<float*>(packed) + (row + r) * w.in;
+    if (w.type == WeightType::kF32) std::copy(source.begin(), source.end(), to);
+    if (w.type == WeightType::kBf16) std::transform(source.begin(), source.end(), to, ToBf16);
+    if (w.type == WeightType::kInt8) Quantise(source, 127, to);
+  }
+}
+
+Rounding ReferenceKernels::InputRounding(WeightType type) const {
+  return like_ == nullptr ? Rounding{} : like_->InputRounding(type);
 }
 
 size_t ReferenceKernels::PackedLstmFloats(int64_t hidden) const {
@@ -135,13 +164,19 @@ void ReferenceKernels::Embed(const EmbedArgs& args, MatView out) const {
   }
 }
 
-void ReferenceKernels::Linear(MatView x, const Weight& w, Act act, MatView out) const {
+void ReferenceKernels::Linear(MatView x, const Weight& w, Act act, std::span<std::byte>,
+                              MatView out) const {
   const auto* weight = reinterpret_cast<const float*>(w.packed);
+  const Rounding rounding = InputRounding(w.type);
+  std::vector<float> row(static_cast<size_t>(w.in));
   for (int64_t t = 0; t < x.rows; ++t) {
+    std::copy_n(x.row(t), w.in, row.begin());
+    if (rounding.bf16) std::transform(row.begin(), row.end(), row.begin(), ToBf16);
+    if (rounding.levels > 0) Quantise(row, rounding.levels, row.data());
     for (int64_t n = 0; n < w.out; ++n) {
       const double bias = w.bias == nullptr ? 0 : w.bias[n];
       out.row(t)[n] =
-          static_cast<float>(ReferenceAct(act, Dot(x.row(t), weight + n * w.in, w.in) + bias));
+          static_cast<float>(ReferenceAct(act, Dot(row.data(), weight + n * w.in, w.in) + bias));
     }
   }
 }

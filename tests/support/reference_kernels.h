@@ -1,5 +1,5 @@
 // Every operation as its formula says, in plain loops with double sums: what the fast kernels are
-// compared with. Weights are packed as they are, row-major; there is no scratch.
+// compared with. Weights are packed row-major as f32, rounded to their type; there is no scratch.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,16 +9,22 @@ namespace waterline {
 
 class ReferenceKernels final : public Kernels {
  public:
+  // Rounds weights and inputs of linear maps as `like` says it does; nullptr: not at all.
+  explicit ReferenceKernels(const Kernels* like = nullptr) : like_(like) {}
+
   const char* name() const override { return "reference"; }
 
-  size_t PackedBytes(int64_t out, int64_t in) const override;
-  void Pack(const float* from, int64_t row, int64_t rows, int64_t out, int64_t in,
+  size_t PackedBytes(WeightType type, int64_t out, int64_t in) const override;
+  void Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
             std::byte* packed) const override;
+  Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
   void PackLstm(const float* from, int64_t hidden, float* packed) const override;
 
   void Embed(const EmbedArgs& args, MatView out) const override;
-  void Linear(MatView x, const Weight& w, Act act, MatView out) const override;
+  void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
+              MatView out) const override;
+  size_t LinearScratchBytes(int64_t, const Weight&) const override { return 0; }
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void Attention(const AttentionArgs& args, MatView out) const override;
   size_t AttentionScratchBytes(int64_t, int64_t, const RelativeTerms*) const override { return 0; }
@@ -31,6 +37,9 @@ class ReferenceKernels final : public Kernels {
   void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
               MatView out) const override;
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
+
+ private:
+  const Kernels* like_;
 };
 
 // act(x) in double.

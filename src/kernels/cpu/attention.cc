@@ -77,14 +77,14 @@ struct Head {
     g.a = a.data;
     g.a_stride = a.stride;
     g.rows = a.rows;
-    g.b = panels + first * a.cols;
+    g.b = BytesOf(panels + first * a.cols);
     g.b_depth = a.cols;
     g.b_wide = false;
     g.depth = a.cols;
     g.cols = cols;
     g.c = to;
     g.c_stride = stride;
-    isa.gemm(g);
+    isa.f32.gemm(g);
   }
 
   // buffers.p2c [queries, L] for the queries from i0 on.
@@ -126,7 +126,7 @@ struct Head {
     g.a = buffers.scores;
     g.a_stride = buffers.row;
     g.rows = block.rows;
-    g.b = buffers.values;
+    g.b = BytesOf(buffers.values);
     g.b_depth = length();
     g.b_wide = false;
     g.depth = length();
@@ -134,7 +134,7 @@ struct Head {
     g.c = out.row(i0);
     g.c_stride = out.stride;
     g.row_scale = inverse;
-    isa.gemm(g);
+    isa.f32.gemm(g);
   }
 
   void Run() const {

@@ -1,4 +1,4 @@
-// The f32 kernels of a CPU: written once over the inner loops of one instruction set.
+// The kernels of a CPU: written once over the inner loops of one instruction set.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,15 +14,19 @@ class CpuKernelSet final : public Kernels {
 
   const char* name() const override { return isa_.name; }
 
-  // W as wide panels of columns of Wᵀ; zeros up to a whole vector.
-  size_t PackedBytes(int64_t out, int64_t in) const override;
-  void Pack(const float* from, int64_t row, int64_t rows, int64_t out, int64_t in,
+  // W as wide panels of columns of Wᵀ; zeros up to a whole vector. Behind those of int8 the scales
+  // of the columns, and the offsets of their sums.
+  size_t PackedBytes(WeightType type, int64_t out, int64_t in) const override;
+  void Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
             std::byte* packed) const override;
+  Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
   void PackLstm(const float* from, int64_t hidden, float* packed) const override;
 
   void Embed(const EmbedArgs& args, MatView out) const override;
-  void Linear(MatView x, const Weight& w, Act act, MatView out) const override;
+  void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
+              MatView out) const override;
+  size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void Attention(const AttentionArgs& args, MatView out) const override;
   size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
@@ -39,6 +43,10 @@ class CpuKernelSet final : public Kernels {
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
 
  private:
+  const Product& ProductOf(WeightType type) const {
+    return type == WeightType::kF32 ? isa_.f32 : type == WeightType::kBf16 ? isa_.bf16 : isa_.int8;
+  }
+
   const Isa& isa_;
 };
 

@@ -16,20 +16,22 @@
 
 namespace waterline {
 
-// c = act(row_scale * (a b) + bias) over `depth` terms, summed in their order; b from its term
-// `first` on.
+// c = act(row_scale * column_scale * (a b - offset) + bias) over `depth` groups, summed in their
+// order; b from its group `first` on.
 //
-// b lies in panels. Columns [n, n + w) begin at b + n * b_depth:
+// A group is what one 32-bit lane holds of a row of a or a column of b: one term, or two or four
+// shorter ones (Product). Columns of b lie in panels. Columns [n, n + w) begin at group n *
+// b_depth:
 //   wide    w = panel (less in the last one, in whole vectors)
 //   narrow  w = lanes
-// and term k of column n + x is at k w + x behind it.
+// and group k of column n + x is at k w + x behind it.
 // Columns past `cols` in the last vector must exist in b; they are computed and dropped.
 struct Gemm {
   const float* a = nullptr;  // [rows, depth]
-  int64_t a_stride = 0;
+  int64_t a_stride = 0;      // Groups.
   int64_t rows = 0;
-  const float* b = nullptr;
-  int64_t b_depth = 0;  // Terms a column of b has.
+  const std::byte* b = nullptr;
+  int64_t b_depth = 0;  // Groups a column of b has.
   bool b_wide = true;
   int64_t first = 0;
   int64_t depth = 0;
@@ -40,6 +42,28 @@ struct Gemm {
   const float* row_scale = nullptr;  // [rows]
   Act act = Act::kNone;
   bool accumulate = false;  // Sums on top of c.
+
+  // Of quantised terms, whose sums are int32 and lie in c as such until the last group is in.
+  bool last = true;
+  const float* column_scale = nullptr;  // [cols]
+  const int32_t* offset = nullptr;      // [cols], or nullptr.
+  float* widened = nullptr;             // [depth, panel] scratch, where Product::widens.
+};
+
+// How an instruction set multiplies with weights of one type.
+struct Product {
+  int64_t panel = 0;  // Columns of a wide panel; whole vectors.
+  int64_t group = 1;  // Terms of a group.
+  // True when groups of b are stored shorter than a lane, and widened panel by panel.
+  bool widens = false;
+  // Quantised rows of a hold the integers -levels ... levels, plus `bias` where they are unsigned.
+  // levels = 0: not quantised.
+  int32_t levels = 0;
+  int32_t bias = 0;
+  // Writes one row of a, whole vectors with zeros past `terms`, and for quantised rows the size of
+  // one step. nullptr: rows of f32 are used as they are.
+  void (*convert)(const float* x, int64_t terms, float* to, float* step) = nullptr;
+  void (*gemm)(const Gemm& g) = nullptr;
 };
 
 // LayerNorm(x + residual) of one row; residual and beta may be nullptr, out may be x or residual.
@@ -56,9 +80,8 @@ struct NormRow {
 struct Isa {
   const char* name;
   int64_t lanes;  // Floats of a vector; divides 16.
-  int64_t panel;  // Columns of a wide panel; whole vectors.
+  Product f32, bf16, int8;
 
-  void (*gemm)(const Gemm& g);
   // to[c * to_stride + r] = rows[r][c] for r < lanes, c < cols. Writes whole vectors of `lanes`.
   void (*transpose)(const float* const* rows, int64_t cols, float* to, int64_t to_stride);
   // Row-major `from` [rows, cols] as narrow panels of depth `rows`, zeros past cols.

@@ -3,9 +3,10 @@
 #include "kernels/cpu/vec_avx512.h"
 // After the vector type it is written over.
 #include "kernels/cpu/isa_body.h"
+#include "kernels/cpu/pair_dot.h"
 
 namespace waterline {
 
-const Isa kAvx512Isa = MakeIsa("avx512");
+const Isa kAvx512Isa = MakeIsa("avx512", ProductOf<WidenedBf16Dot>(), ProductOf<PairDot>());
 
 }  // namespace waterline

@@ -120,24 +120,43 @@ Vec LoadN(const float* p, int64_t n) { return n == kLanes ? Vec::Load(p) : Vec::
 void StoreN(Vec x, float* p, int64_t n) { n == kLanes ? x.Store(p) : x.StorePart(p, n); }
 
 // --- Matrix product.
+//
+// A Dot is a way to multiply and add the groups of a and b (isa.h):
+//   kGroup     terms of a group
+//   kStored    bytes of a group of b in memory; less than 4 where Widen makes a vector of them
+//   kIntegers  sums are int32 in the bits of the floats
+//   Add        sum += a · b, lane by lane
+// kIntegers: AddProduct's rounding does not apply, sums are exact.
+
+struct F32Dot {
+  static constexpr int64_t kGroup = 1, kStored = 4;
+  static constexpr bool kIntegers = false;
+  static void Add(Vec& sum, Vec a, Vec b) { AddProduct(sum, a, b); }
+};
+
+// bf16 in memory, f32 in arithmetic.
+struct WidenedBf16Dot : F32Dot {
+  static constexpr int64_t kStored = 2;
+  static Vec Widen(const std::byte* from) { return LoadBf16(from); }
+};
 
 // Where the tiles of one panel read and write.
 struct PanelArgs {
   const float* b;
-  int64_t b_step;  // From one term to the next.
+  int64_t b_step;  // From one group to the next.
   int64_t b_next;  // From one vector of columns to the next.
   int64_t first_col;
   int64_t width;  // Columns to write.
 };
 
-// Floats of the next panel that a tile fetches for each of its terms: a line every four terms.
-constexpr int64_t kFetchFloats = 4;
+// Bytes of the next panel that a tile fetches for each of its groups: a line every four.
+constexpr int64_t kFetchBytes = 16;
 
 // One tile: every accumulator lives in a register for the whole depth. `fetch` walks over the panel
-// that comes next; nullptr for none. Not inlined, so that the loop has all registers to itself.
-template <int kRows, int kVecs>
+// that comes next. Not inlined, so that the loop has all registers to itself.
+template <typename Dot, int kRows, int kVecs>
 __attribute__((noinline)) void Tile(const Gemm& g, const PanelArgs& panel, int64_t row,
-                                    const float* fetch) {
+                                    const std::byte* fetch) {
   float* const c = g.c + row * g.c_stride + panel.first_col;
   const int64_t c_stride = g.c_stride;
   const int64_t whole = panel.width / kLanes;  // Vectors of columns without a tail.
@@ -165,13 +184,13 @@ __attribute__((noinline)) void Tile(const Gemm& g, const PanelArgs& panel, int64
     for (int r = 0; r < kRows; ++r) {
       const Vec x = Vec::Set(a[r * a_stride + k]);
 #pragma GCC unroll 4
-      for (int z = 0; z < kVecs; ++z) AddProduct(sum[r][z], x, column[z]);
+      for (int z = 0; z < kVecs; ++z) Dot::Add(sum[r][z], x, column[z]);
     }
     b += b_step;
   };
   int64_t k = 0;
   for (; k + 4 <= depth; k += 4) {
-    Prefetch(fetch + kFetchFloats * k);
+    Prefetch(fetch + kFetchBytes * k);
 #pragma GCC unroll 4
     for (int u = 0; u < 4; ++u) step(k + u);
   }
@@ -179,23 +198,39 @@ __attribute__((noinline)) void Tile(const Gemm& g, const PanelArgs& panel, int64
 #pragma GCC unroll 4
   for (int z = 0; z < kVecs; ++z) {
     const int64_t n = z < whole ? kLanes : tail;
+    const int64_t col = panel.first_col + z * kLanes;
     const bool has_bias = g.bias != nullptr;
-    const Vec bias = has_bias ? LoadN(g.bias + panel.first_col + z * kLanes, n) : Vec::Set(0);
+    const Vec bias = has_bias ? LoadN(g.bias + col, n) : Vec::Set(0);
+    Vec scale = Vec::Set(1), offset = Vec::Set(0);
+    if constexpr (Dot::kIntegers) {
+      if (g.last) {
+        scale = LoadN(g.column_scale + col, n);
+        if (Dot::kBias != 0) offset = LoadN(reinterpret_cast<const float*>(g.offset) + col, n);
+      }
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       Vec x = sum[r][z];
-      if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row + r]);
-      if (has_bias) x = x + bias;
+      if constexpr (Dot::kIntegers) {
+        if (g.last) {
+          if (Dot::kBias != 0) x = SubtractInts(x, offset);
+          x = FloatsOfInts(x) * (scale * Vec::Set(g.row_scale[row + r])) + bias;
+        }
+      } else {
+        if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row + r]);
+        if (has_bias) x = x + bias;
+      }
       StoreN(x, c + r * c_stride + z * kLanes, n);
     }
   }
 }
 
 // The tile of `rows` <= kRows rows.
-template <int kRows, int kVecs>
-void TileOf(int64_t rows, const Gemm& g, const PanelArgs& panel, int64_t row, const float* fetch) {
-  if (rows == kRows) return Tile<kRows, kVecs>(g, panel, row, fetch);
-  if constexpr (kRows > 1) TileOf<kRows - 1, kVecs>(rows, g, panel, row, fetch);
+template <typename Dot, int kRows, int kVecs>
+void TileOf(int64_t rows, const Gemm& g, const PanelArgs& panel, int64_t row,
+            const std::byte* fetch) {
+  if (rows == kRows) return Tile<Dot, kRows, kVecs>(g, panel, row, fetch);
+  if constexpr (kRows > 1) TileOf<Dot, kRows - 1, kVecs>(rows, g, panel, row, fetch);
 }
 
 void Activate(Act act, float* c, int64_t stride, int64_t rows, int64_t cols) {
@@ -208,25 +243,28 @@ void Activate(Act act, float* c, int64_t stride, int64_t rows, int64_t cols) {
   });
 }
 
-template <int kVecs>
-void Panel(const Gemm& g, const PanelArgs& panel, const float* next) {
-  // Tiles fetch the next panel, a share each; past its end, or without one, what is in cache
-  // anyway.
-  const float* end = next == nullptr ? nullptr : next + g.depth * kVecs * kLanes;
+// `next` is the panel to fetch meanwhile, nullptr for none.
+template <typename Dot, int kVecs>
+void Panel(const Gemm& g, const PanelArgs& panel, const std::byte* next) {
+  // Tiles fetch a share each; past the end, or without a next panel, what is in cache anyway.
+  const std::byte* const here = reinterpret_cast<const std::byte*>(panel.b);
+  const std::byte* const end =
+      next == nullptr ? nullptr : next + g.depth * kVecs * kLanes * Dot::kStored;
   for (int64_t row = 0; row < g.rows; row += kTileRows) {
     const int64_t rows = g.rows - row < kTileRows ? g.rows - row : kTileRows;
-    TileOf<kTileRows, kVecs>(rows, g, panel, row, next < end ? next : panel.b);
-    if (next != nullptr) next += kFetchFloats * g.depth;
+    TileOf<Dot, kTileRows, kVecs>(rows, g, panel, row, next < end ? next : here);
+    if (next != nullptr) next += kFetchBytes * g.depth;
     Activate(g.act, g.c + row * g.c_stride + panel.first_col, g.c_stride, rows, panel.width);
   }
 }
 
-template <int kVecs>
-void PanelOf(int64_t vecs, const Gemm& g, const PanelArgs& panel, const float* next) {
-  if (vecs == kVecs) return Panel<kVecs>(g, panel, next);
-  if constexpr (kVecs > 1) PanelOf<kVecs - 1>(vecs, g, panel, next);
+template <typename Dot, int kVecs>
+void PanelOf(int64_t vecs, const Gemm& g, const PanelArgs& panel, const std::byte* next) {
+  if (vecs == kVecs) return Panel<Dot, kVecs>(g, panel, next);
+  if constexpr (kVecs > 1) PanelOf<Dot, kVecs - 1>(vecs, g, panel, next);
 }
 
+template <typename Dot>
 void RunGemm(const Gemm& g) {
   constexpr int64_t kPanel = kLanes * kTileVecs;
   for (int64_t n = 0; n < g.cols; n += kPanel) {
@@ -235,12 +273,61 @@ void RunGemm(const Gemm& g) {
     PanelArgs panel;
     panel.b_step = g.b_wide ? vecs * kLanes : kLanes;
     panel.b_next = g.b_wide ? kLanes : g.b_depth * kLanes;
-    panel.b = g.b + n * g.b_depth + g.first * panel.b_step;
     panel.first_col = n;
     panel.width = width;
+    const std::byte* const stored = g.b + (n * g.b_depth + g.first * panel.b_step) * Dot::kStored;
+    if constexpr (Dot::kStored < 4) {  // Wide panels only.
+      const int64_t count = g.depth * vecs;
+      for (int64_t i = 0; i < count; ++i) {
+        Dot::Widen(stored + i * kLanes * Dot::kStored).Store(g.widened + i * kLanes);
+      }
+      panel.b = g.widened;
+    } else {
+      panel.b = reinterpret_cast<const float*>(stored);
+    }
     const bool fetch = g.b_wide && n + 2 * kPanel <= g.cols;
-    PanelOf<kTileVecs>(vecs, g, panel, fetch ? panel.b + kPanel * g.b_depth : nullptr);
+    PanelOf<Dot, kTileVecs>(vecs, g, panel,
+                            fetch ? stored + kPanel * g.b_depth * Dot::kStored : nullptr);
   }
+}
+
+// Quantises a row: x ≈ step * q, q an integer of at most Dot::kLevels. A row with an infinity or a
+// NaN has a step of NaN, so that its products are NaN too.
+template <typename Dot>
+void Quantise(const float* x, int64_t terms, float* to, float* step) {
+  Vec most = Vec::Set(0);
+  Vec bad = Vec::Set(0);
+  ForVectors(terms, [&](int64_t i, int64_t n) {
+    const Vec v = LoadN(x + i, n);
+    most = Max(most, Max(v, Vec::Set(0) - v));
+    bad = Fma(v, Vec::Set(0), bad);
+  });
+  const float largest = Largest(most);
+  const float levels = static_cast<float>(Dot::kLevels);
+  const float inverse = largest > 0 ? levels / largest : 0.0f;
+  // Smaller than any number the inverse of which is finite: as good as zero.
+  const bool tiny = !(inverse <= 3.402823466e38f);
+  *step = largest / levels + Sum(bad);
+  const Vec scale = Vec::Set(tiny ? 0.0f : inverse);
+  ForVectors(terms, [&](int64_t i, int64_t n) {
+    const Vec q = Clamp(LoadN(x + i, n) * scale, -levels, levels);
+    Dot::Store(Round(q) + Vec::Set(static_cast<float>(Dot::kBias)), to, i);
+  });
+}
+
+template <typename Dot>
+constexpr Product ProductOf() {
+  Product product;
+  product.panel = kLanes * kTileVecs;
+  product.group = Dot::kGroup;
+  product.widens = Dot::kStored < 4;
+  if constexpr (Dot::kIntegers) {
+    product.levels = Dot::kLevels;
+    product.bias = Dot::kBias;
+    product.convert = Quantise<Dot>;
+  }
+  product.gemm = RunGemm<Dot>;
+  return product;
 }
 
 // --- Packing.
@@ -396,9 +483,10 @@ void PoolRows(const float* x, int64_t stride, int64_t rows, int64_t count, Pooli
   });
 }
 
-constexpr Isa MakeIsa(const char* name) {
-  return {name,    kLanes,    kLanes * kTileVecs, RunGemm, TransposeRows, PackNarrow,
-          Softmax, LayerNorm, LstmCell,           Widen,   AddAct,        PoolRows};
+constexpr Isa MakeIsa(const char* name, const Product& bf16, const Product& int8) {
+  return {name,       kLanes,  ProductOf<F32Dot>(), bf16,     int8,  TransposeRows,
+          PackNarrow, Softmax, LayerNorm,           LstmCell, Widen, AddAct,
+          PoolRows};
 }
 
 }  // namespace

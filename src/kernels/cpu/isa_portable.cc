@@ -3,9 +3,10 @@
 #include "kernels/cpu/vec_portable.h"
 // After the vector type it is written over.
 #include "kernels/cpu/isa_body.h"
+#include "kernels/cpu/quad_dot.h"
 
 namespace waterline {
 
-const Isa kPortableIsa = MakeIsa("portable");
+const Isa kPortableIsa = MakeIsa("portable", ProductOf<WidenedBf16Dot>(), ProductOf<QuadDot>());
 
 }  // namespace waterline

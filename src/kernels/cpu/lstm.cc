@@ -60,13 +60,13 @@ void CpuKernelSet::Lstm(const LstmArgs& args, MatView out) const {
         g.a = buffers.h;
         g.a_stride = hidden;
         g.rows = active;
-        g.b = direction == 0 ? args.forward : args.backward;
+        g.b = BytesOf(direction == 0 ? args.forward : args.backward);
         g.b_depth = hidden;
         g.depth = hidden;
         g.cols = 4 * hidden;
         g.c = buffers.z;
         g.c_stride = 4 * hidden;
-        isa_.gemm(g);
+        isa_.f32.gemm(g);
       }
       for (int64_t r = 0; r < active; ++r) {
         const auto s = static_cast<size_t>(order[static_cast<size_t>(r)]);

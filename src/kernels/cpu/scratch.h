@@ -26,6 +26,8 @@ class Scratch {
   size_t bytes_ = 0;
 };
 
+inline const std::byte* BytesOf(const float* p) { return reinterpret_cast<const std::byte*>(p); }
+
 // n rounded up to whole multiples of 16, which every vector width divides.
 inline int64_t RoundUp16(int64_t n) { return (n + 15) / 16 * 16; }
 

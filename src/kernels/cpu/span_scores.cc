@@ -73,7 +73,7 @@ struct Sequence {
     g.a = a;
     g.a_stride = stride;
     g.rows = rows;
-    g.b = buffers.labels;
+    g.b = BytesOf(buffers.labels);
     g.b_depth = start.cols;
     g.b_wide = false;
     g.depth = start.cols;
@@ -100,7 +100,7 @@ struct Sequence {
       g.depth = depth;
       g.accumulate = term > 0;
       g.bias = term + depth == start.cols ? buffers.constants : nullptr;
-      isa.gemm(g);
+      isa.f32.gemm(g);
     }
   }
 
@@ -109,8 +109,8 @@ struct Sequence {
     const int64_t last_end = std::min(last + widths - 1, words());
     Gemm g = Product(start.row(first), start.stride, last - first, buffers.starts);
     g.bias = buffers.constants;
-    isa.gemm(g);
-    isa.gemm(Product(end.row(first), end.stride, last_end - first, buffers.ends));
+    isa.f32.gemm(g);
+    isa.f32.gemm(Product(end.row(first), end.stride, last_end - first, buffers.ends));
     for (int64_t i = first; i < last; ++i) {
       for (int64_t k = 0; k < widths && i + k < words(); ++k) {
         isa.add_act(buffers.starts + (i - first) * labels, buffers.ends + (i + k - first) * labels,

@@ -87,7 +87,27 @@ void Transpose(Vec (&r)[16]) {
     r[12 + c].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
   }
 }
-void Prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+void Prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+
+// --- Integers in the bits of the floats; see vec_avx2.h.
+
+void AddPairProducts(Vec& sum, Vec a, Vec b) {
+  __m512 product;
+  asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum.v), "=v"(product) : "v"(a.v), "v"(b.v));
+}
+Vec FloatsOfInts(Vec a) { return {_mm512_cvtepi32_ps(_mm512_castps_si512(a.v))}; }
+Vec SubtractInts(Vec a, Vec b) {
+  return {
+      _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
+}
+Vec WidenInt8(const std::byte* p) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_cvtepi8_epi16(bytes))};
+}
+void StoreInt16(Vec x, std::byte* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(x.v)));
+}
 
 }  // namespace
 }  // namespace waterline

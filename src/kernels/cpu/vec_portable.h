@@ -109,7 +109,25 @@ void Transpose(Vec (&r)[Vec::kLanes]) {
     }
   }
 }
-void Prefetch(const float* p) { __builtin_prefetch(p, 0, 2); }
+void Prefetch(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
+
+// --- Integers in the bits of the floats.
+
+Vec::Ints IntsOf(Vec a) { return reinterpret_cast<Vec::Ints>(a.v); }
+Vec FloatsOfInts(Vec a) { return {__builtin_convertvector(IntsOf(a), Vec::Floats)}; }
+Vec SubtractInts(Vec a, Vec b) { return {reinterpret_cast<Vec::Floats>(IntsOf(a) - IntsOf(b))}; }
+// Four products a lane of uint8 of a and int8 of b: sum += a0 b0 + a1 b1 + a2 b2 + a3 b3.
+void AddQuadProducts(Vec& sum, Vec a, Vec b) {
+  const Vec::Ints x = IntsOf(a), y = IntsOf(b);
+  Vec::Ints total = IntsOf(sum);
+  for (int i = 0; i < 4; ++i) total += (x >> (8 * i) & 255) * (y << (24 - 8 * i) >> 24);
+  sum.v = reinterpret_cast<Vec::Floats>(total);
+}
+// Integers of 0 ... 255.
+void StoreUint8(Vec x, std::byte* to) {
+  const Vec::Ints ints = __builtin_convertvector(x.v, Vec::Ints);
+  for (int i = 0; i < Vec::kLanes; ++i) to[i] = static_cast<std::byte>(ints[i]);
+}
 
 }  // namespace
 }  // namespace waterline
