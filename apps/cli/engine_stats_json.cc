@@ -17,6 +17,7 @@ void WriteLoadedEngine(const EngineStats& engine, JsonWriter& json) {
   json.IntField("batch_tokens", engine.batch_tokens);
   json.IntField("threads", engine.threads);
   json.Field("isa", engine.isa);
+  json.Field("dtype", PrecisionName(engine.dtype));
 }
 
 }  // namespace waterline::cli

@@ -18,6 +18,7 @@ void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
                   "Hugging Face cache; without it the model that ships with Waterline")
       ->option_text(" ");
   AddMemoryBudgetFlag(command, arguments.memory_budget);
+  AddDtypeFlag(command, arguments.dtype);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");
   command.footer(
       R"(Reads the checkpoint's headers, not its weights. Exit status: 0, or 2 for an error.
@@ -35,6 +36,7 @@ int RunInspect(const InspectArguments& arguments) {
   };
   EngineOptions options;
   options.memory_budget = arguments.memory_budget;
+  options.dtype = arguments.dtype;
   const Result<ModelReport> report = Inspect(arguments.model, options);
   if (!report.ok()) return fail(report.error());
   Result<OutputFile> output = OutputFile::Open("");

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "waterline/engine.h"
+
 namespace CLI {
 class App;
 }
@@ -14,6 +16,7 @@ namespace waterline::cli {
 struct InspectArguments {
   std::string model;  // "" for the one that ships with Waterline.
   size_t memory_budget = 0;
+  Precision dtype = Precision::kF32;
   bool json = false;
 };
 

@@ -49,6 +49,7 @@ std::string FormatModelReport(const ModelReport& report) {
   heading("weights");
   row("file", fmt::format("{}, {}", report.weights_file, FormatExactByteSize(report.file_bytes)));
   row("stored as", report.stored_type);
+  row("run as", PrecisionName(report.dtype));
   row("parameters", fmt::format("{} in {} tensors", FormatCount(report.parameters),
                                 FormatCount(report.tensors_used)));
   row("tensors not used", ListTensors(report.tensors_unused));
@@ -93,6 +94,7 @@ std::string FormatModelReportJson(const ModelReport& report) {
   string("tokenizer", report.tokenizer);
   string("weights_file", report.weights_file);
   string("stored_type", report.stored_type);
+  string("dtype", PrecisionName(report.dtype));
   count("parameters", report.parameters);
   count("tensors_used", report.tensors_used);
   json.Key("tensors_unused");

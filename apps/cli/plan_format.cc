@@ -43,6 +43,7 @@ void AddModel(const PlanReport& report, ReportTable& table) {
                                          FormatCount(report.model.largest_batch_tokens)));
   table.Count("batch tokens", engine.batch_tokens);
   table.Row("threads", fmt::format("{}, {}", engine.threads, engine.isa));
+  table.Row("dtype", PrecisionName(engine.dtype));
 }
 
 void AddBatchRow(size_t index, const InputPlan& input, ReportTable& table) {

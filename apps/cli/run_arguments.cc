@@ -28,18 +28,27 @@ void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
       ->group("Model");
 }
 
+void AddDtypeFlag(CLI::App& command, Precision& dtype) {
+  AddChoice<Precision>(command, "--dtype",
+                       "What linear maps are computed in: f32, the default; bf16;\n"
+                       "int8; or auto, the fastest that was shown to agree with f32\n"
+                       "on this model",
+                       {{"f32", Precision::kF32},
+                        {"bf16", Precision::kBf16},
+                        {"int8", Precision::kInt8},
+                        {"auto", Precision::kAuto}},
+                       dtype)
+      ->option_text("TYPE")
+      ->group("Model");
+}
+
 void AddEngineFlags(CLI::App& command, RunArguments& arguments) {
   AddMemoryBudgetFlag(command, arguments.engine.memory_budget);
   AddInteger(command, "--threads,-j", "Worker threads; 0, the default: one for each core", 0,
              arguments.engine.threads)
       ->option_text("N")
       ->group("Model");
-  AddParsed(command, "--dtype", "Type to compute in; f32 is the only one in this version",
-            [](const std::string& text) {
-              return text == "f32" ? "" : "'" + text + "' is not known; this version runs f32 only";
-            })
-      ->option_text("TYPE")
-      ->group("Model");
+  AddDtypeFlag(command, arguments.engine.dtype);
   AddParsed(command, "--batch-tokens",
             "Most tokens that one pass encodes together; auto, the default: as many\n"
             "as a worker's share of the workspace holds, up to 1024",

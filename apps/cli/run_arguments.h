@@ -31,8 +31,9 @@ struct RunArguments {
 // The declaring functions: `command` fills what they are given when it parses; both must live as
 // long. Values that cannot be used end in CLI::ParseError.
 
-// --memory-budget, which `inspect` has too.
+// --memory-budget and --dtype, which `inspect` has too.
 void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget);
+void AddDtypeFlag(CLI::App& command, Precision& dtype);
 
 // --memory-budget, --threads, --dtype, --batch-tokens, --isa.
 void AddEngineFlags(CLI::App& command, RunArguments& arguments);

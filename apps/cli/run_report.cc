@@ -73,6 +73,7 @@ std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine)
   table.Row("texts/s", Rate(totals.texts, totals.extract_seconds));
   table.Row("tokens/s", Rate(engine.tokens, totals.extract_seconds));
   table.Row("threads", fmt::format("{}, {}", engine.threads, engine.isa));
+  table.Row("dtype", PrecisionName(engine.dtype));
   AddMemory(engine, table);
   return table.Take();
 }

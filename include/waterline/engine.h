@@ -38,6 +38,32 @@ struct BatchReport {
   double planning_seconds = 0;  // of these, for packing the batch and planning it.
 };
 
+// What the weights of linear maps are held and multiplied as. Sums, attention and norms are f32
+// always. docs/dtypes.md says what each costs and gains.
+enum class Precision {
+  kF32,   // As the Python package computes; the results of the others are held to it.
+  kBf16,  // Half the memory; faster where the machine multiplies bf16 itself.
+  kInt8,  // A quarter of the memory. Weights have 8 bits and a scale for each output, inputs 8 or
+          // 12 bits and a scale for each token.
+  // The fastest type for which the checkpoint's dtypes.json shows that it agrees with f32 on this
+  // kind of machine; without such a file f32.
+  kAuto,
+};
+// "f32", "bf16", "int8", "auto".
+inline const char* PrecisionName(Precision precision) {
+  switch (precision) {
+    case Precision::kF32:
+      return "f32";
+    case Precision::kBf16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
+    case Precision::kAuto:
+      return "auto";
+  }
+  return "?";
+}
+
 struct EngineOptions {
   // Bytes that the engine may hold at once: weights, tokenizer, texts in flight, workspace. Never
   // exceeded; docs/memory.md says what counts. 0: half of the memory that is free at load, under
@@ -48,6 +74,7 @@ struct EngineOptions {
   // Most tokens that one pass encodes together; a single longer text is encoded alone. 0: as many
   // as a worker's share of the workspace holds, up to 1024, beyond which a CPU gains nothing.
   int64_t batch_tokens = 0;
+  Precision dtype = Precision::kF32;
   // Instruction set: "avx512", "avx2", "portable"; empty: WATERLINE_ISA, or the machine's best.
   std::string isa = {};
   // Several engines in one number: what this one holds is taken from it too, and memory_budget is
@@ -220,6 +247,7 @@ struct EngineStats {
   int64_t batch_tokens = 0;  // Most tokens of a pass of several texts.
   int threads = 0;
   std::string isa;
+  Precision dtype = Precision::kF32;  // Never kAuto.
   // Of the process, as the system counts it: pages that are resident now, and the most since its
   // start. 0 where the system does not say.
   size_t resident = 0;
@@ -234,8 +262,9 @@ struct ModelReport {
   std::string head;          // "markerV0, spans of up to 12 words, hidden 384, 1 BiLSTM layer"
   std::string tokenizer;     // "WordPiece, 30522 tokens + 3 added"
   std::string weights_file;
-  std::string stored_type;  // "f16", or "f16, f32"
-  int64_t parameters = 0;   // Elements of the tensors that are used.
+  std::string stored_type;            // "f16", or "f16, f32"
+  Precision dtype = Precision::kF32;  // That the sizes below are for; never kAuto.
+  int64_t parameters = 0;             // Elements of the tensors that are used.
   int64_t tensors_used = 0;
   std::vector<std::string> tensors_unused;
   int64_t max_words = 0;   // max_len: longer texts are processed in windows.

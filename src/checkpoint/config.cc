@@ -11,7 +11,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/file.h"
 #include "checkpoint/fields.h"
 
 namespace waterline {
@@ -26,10 +25,6 @@ constexpr std::string_view kSpanModes[] = {
 constexpr std::string_view kPoolings[] = {"first", "last", "mean", "max"};
 constexpr std::string_view kSplitters[] = {"whitespace", "spacy", "mecab", "jieba",     "hanlp",
                                            "janome",     "camel", "hindi", "universal", "stanza"};
-
-Error BadConfig(const std::filesystem::path& file, const std::vector<std::string>& problems) {
-  return Error{Code::kBadModel, fmt::format("{}: {}", file.string(), fmt::join(problems, "; "))};
-}
 
 // The parts of "layer_norm|x", lower-case and without blanks around, as transformers reads them.
 std::vector<std::string> SplitBars(std::string_view text) {
@@ -175,23 +170,6 @@ BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type) {
   return config;
 }
 
-Result<dom::object> ParseObject(const std::filesystem::path& file, dom::parser& parser) {
-  const Result<File> open = File::Open(file);
-  if (!open.ok()) return open.error();
-  const Result<std::pmr::string> text = open->ReadAll(std::pmr::get_default_resource());
-  if (!text.ok()) return text.error();
-  if (text->empty()) return Error{Code::kBadModel, fmt::format("{} is empty", file.string())};
-  dom::element root;
-  dom::object object;
-  simdjson::error_code status = parser.parse(text->data(), text->size()).get(root);
-  if (status == simdjson::SUCCESS) status = root.get(object);
-  if (status != simdjson::SUCCESS) {
-    return Error{Code::kBadModel, fmt::format("{} is not a JSON object: {}", file.string(),
-                                              simdjson::error_message(status))};
-  }
-  return object;
-}
-
 // First match wins: relations, label decoder, label encoder, none; each with a span and a token
 // head.
 Architecture ChooseArchitecture(const Fields& fields, bool streaming, bool token_level) {
@@ -301,17 +279,17 @@ const char* ArchitectureName(Architecture architecture) {
 Result<GlinerConfig> ReadGlinerConfig(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "gliner_config.json";
   dom::parser parser;
-  const Result<dom::object> object = ParseObject(file, parser);
+  const Result<dom::object> object = ParseJsonObject(file, parser);
   if (!object.ok()) return object.error();
   Fields fields(*object, "");
   GlinerConfig config = ReadGliner(fields);
-  if (!fields.problems().empty()) return BadConfig(file, fields.problems());
+  if (!fields.problems().empty()) return fields.BadFile(file);
   return config;
 }
 
 Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file) {
   dom::parser parser;
-  const Result<dom::object> object = ParseObject(file, parser);
+  const Result<dom::object> object = ParseJsonObject(file, parser);
   if (!object.ok()) return object.error();
   Fields fields(*object, "");
   std::string model_type;
@@ -320,7 +298,7 @@ Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file) {
     fields.Wrong("model_type is absent, but must name the kind of backbone: bert, deberta-v2, ...");
   }
   BackboneConfig config = ReadBackbone(fields, model_type);
-  if (!fields.problems().empty()) return BadConfig(file, fields.problems());
+  if (!fields.problems().empty()) return fields.BadFile(file);
   return config;
 }
 

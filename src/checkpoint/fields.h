@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <span>
@@ -16,7 +17,14 @@
 #include <utility>
 #include <vector>
 
+#include "waterline/result.h"
+
 namespace waterline {
+
+// The object that a JSON file holds; it lives as long as `parser`.
+// Errors: kNotFound, kIo.  kBadModel  empty, or not a JSON object.
+Result<simdjson::dom::object> ParseJsonObject(const std::filesystem::path& file,
+                                              simdjson::dom::parser& parser);
 
 // The keys of one JSON object. A key that is absent, null or wrong leaves the value as it is; a
 // wrong one becomes a problem. `prefix` stands before keys in problems: "encoder_config.".
@@ -104,6 +112,10 @@ class Fields {
   }
 
   const std::vector<std::string>& problems() const { return problems_; }
+  // All problems of `file` in one error.
+  Error BadFile(const std::filesystem::path& file) const {
+    return {Code::kBadModel, fmt::format("{}: {}", file.string(), fmt::join(problems_, "; "))};
+  }
   std::string Nested(std::string_view key) const { return fmt::format("{}{}.", prefix_, key); }
 
  private:

@@ -116,6 +116,7 @@ EngineStats Engine::Stats() const {
           .batch_tokens = impl.batch_tokens,
           .threads = impl.settings.threads,
           .isa = impl.settings.kernels->name(),
+          .dtype = (*impl.model)->checkpoint.precision,
           .resident = resident.now,
           .resident_peak = resident.peak};
 }

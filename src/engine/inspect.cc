@@ -48,7 +48,8 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   Budget unlimited(std::numeric_limits<size_t>::max());
   BudgetResource tokenizer_memory(unlimited, Use::kTokenizer);
   BudgetResource memory(unlimited, Use::kLoading);
-  Result<Checkpoint> checkpoint = OpenCheckpoint(model, unlimited, &tokenizer_memory);
+  Result<Checkpoint> checkpoint =
+      OpenCheckpoint(model, settings->precision, kernels, unlimited, &tokenizer_memory);
   if (!checkpoint.ok()) return checkpoint.error();
   Result<Measure> measure = MeasureCheckpoint(*checkpoint, kernels, unlimited);
   if (!measure.ok()) return measure.error();
@@ -75,6 +76,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
     }
   }
   report.stored_type = fmt::format("{}", fmt::join(types, ", "));
+  report.dtype = checkpoint->precision;
   report.parameters = measure->report.parameters;
   report.tensors_used = static_cast<int64_t>(measure->report.used.size());
   report.max_words = checkpoint->config.max_len;

@@ -21,8 +21,10 @@ namespace {
 // is kept.
 Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget,
                size_t left) {
-  const Result<ModelReport> report = Inspect(
-      model, {.memory_budget = budget.limit(), .threads = options.threads, .isa = options.isa});
+  const Result<ModelReport> report = Inspect(model, {.memory_budget = budget.limit(),
+                                                     .threads = options.threads,
+                                                     .dtype = options.dtype,
+                                                     .isa = options.isa});
   if (!report.ok()) return report.error();
   if (report->smallest_budget <= budget.limit()) {  // Of which other engines hold a part.
     return {

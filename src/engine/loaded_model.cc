@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "checkpoint/locate.h"
+#include "engine/precision.h"
 
 namespace waterline {
 
@@ -43,9 +44,10 @@ constexpr const char* kFiles[] = {"gliner_config.json",
 
 // Which files a model is made of, and in what state they are: another file under the same name is
 // another model. Throws std::filesystem::filesystem_error.
-std::string IdentityOf(const std::filesystem::path& directory, const Kernels& kernels) {
-  std::string identity =
-      fmt::format("{}\n{}", kernels.name(), std::filesystem::canonical(directory).string());
+std::string IdentityOf(const std::filesystem::path& directory, const Kernels& kernels,
+                       Precision precision) {
+  std::string identity = fmt::format("{} {}\n{}", kernels.name(), PrecisionName(precision),
+                                     std::filesystem::canonical(directory).string());
   for (const char* name : kFiles) {
     struct stat status;
     if (::stat((directory / name).c_str(), &status) != 0) continue;
@@ -88,7 +90,8 @@ struct ModelLoader {
                                                    const Settings& settings,
                                                    const std::shared_ptr<Budget>& own) {
     auto model = std::make_shared<LoadedModel>(own->limit(), own);
-    Result<Checkpoint> checkpoint = OpenCheckpoint(name, model->memory, &model->tokenizer_memory);
+    Result<Checkpoint> checkpoint = OpenCheckpoint(name, settings.precision, *settings.kernels,
+                                                   model->memory, &model->tokenizer_memory);
     if (!checkpoint.ok()) return checkpoint.error();
     model->checkpoint = std::move(*checkpoint);
     Result<Measure> measure =
@@ -189,8 +192,11 @@ Result<ModelShare> ObtainModel(const std::string& name, const Settings& settings
   const Result<std::filesystem::path> directory =
       name.empty() ? LocateDefaultModel() : LocateModel(name);
   if (!directory.ok()) return directory.error();
+  const Result<Precision> precision =
+      ChoosePrecision(settings.precision, *directory, *settings.kernels);
+  if (!precision.ok()) return precision.error();
   const std::shared_ptr<ModelLoader::Entry> entry =
-      ModelLoader::Find(IdentityOf(*directory, *settings.kernels));
+      ModelLoader::Find(IdentityOf(*directory, *settings.kernels, *precision));
   const std::lock_guard lock(entry->mutex);
   std::shared_ptr<LoadedModel> known = entry->model.lock();
   if (known == nullptr) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/precision.h"
 #include "kernels/dry.h"
 
 namespace waterline {
@@ -56,7 +57,8 @@ void AddMarkers(Checkpoint& checkpoint) {
 
 }  // namespace
 
-Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
+Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
+                                  const Kernels& kernels, Budget& budget,
                                   std::pmr::memory_resource* tokenizer_memory) {
   Result<std::filesystem::path> directory =
       model.empty() ? LocateDefaultModel() : LocateModel(model);
@@ -66,7 +68,10 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
   Result<CheckpointFiles> files = LocateFiles(*directory, config->model_name);
   if (!files.ok()) return files.error();
 
+  const Result<Precision> chosen = ChoosePrecision(precision, *directory, kernels);
+  if (!chosen.ok()) return chosen.error();
   Checkpoint checkpoint;
+  checkpoint.precision = *chosen;
   checkpoint.config = *config;
   checkpoint.files = *files;
   Result<BackboneConfig> backbone = FindBackbone(*config, *files);
@@ -116,12 +121,13 @@ Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels
                             std::pmr::memory_resource* loading, BindingReport& report) {
   Network network;
   Binder binder(*checkpoint.tensors, kernels, block, loading, report);
+  const LayerTypes types = TypesOf(checkpoint.precision);
   Result<std::unique_ptr<Encoder>> encoder =
-      MakeEncoder(checkpoint.backbone, binder.In(kEncoderPrefix), memory);
+      MakeEncoder(checkpoint.backbone, binder.As(types.encoder).In(kEncoderPrefix), memory);
   if (!encoder.ok()) return encoder.error();
   network.encoder = std::move(*encoder);
   Result<std::unique_ptr<Head>> head =
-      MakeHead(checkpoint.config, network.encoder->width(), binder);
+      MakeHead(checkpoint.config, network.encoder->width(), binder.As(types.head));
   if (!head.ok()) return head.error();
   network.head = std::move(*head);
   if (!report.problems.empty()) {

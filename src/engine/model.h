@@ -17,6 +17,7 @@
 #include "scores/head.h"
 #include "tokens/prompt.h"
 #include "tokens/tokenizer.h"
+#include "waterline/engine.h"
 #include "waterline/result.h"
 #include "weights/tensor_file.h"
 
@@ -31,12 +32,15 @@ struct Checkpoint {
   Reservation tensors_heap;
   std::unique_ptr<Tokenizer> tokenizer;
   PromptFormat prompt;
+  Precision precision = Precision::kF32;  // Never kAuto.
 };
 
 // Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are
-// made in `tokenizer_memory`; what else is held is taken from `budget`.
+// made in `tokenizer_memory`; what else is held is taken from `budget`. `precision` may be kAuto,
+// for the kernels that will run it.
 // Errors: as Engine::Load.
-Result<Checkpoint> OpenCheckpoint(const std::string& model, Budget& budget,
+Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
+                                  const Kernels& kernels, Budget& budget,
                                   std::pmr::memory_resource* tokenizer_memory);
 
 // What a checkpoint computes.

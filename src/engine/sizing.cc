@@ -52,6 +52,7 @@ Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> sha
         Code::kInvalidArgument,
         fmt::format("idle_trim is {} ms, expected 0 (never) or more", options.idle_trim.count())};
   }
+  settings.precision = options.dtype;
   settings.plan_only = options.plan_only;
   settings.available = shared_available.value_or(0);
   if (!shared_available) settings.available = AvailableMemory();

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/precision.h"
+
+#include "checkpoint/agreement.h"
+
+namespace waterline {
+namespace {
+
+// Points of F1 that a type may lose against f32 and still be chosen.
+constexpr double kMostLostBf16 = 0.1;
+constexpr double kMostLostInt8 = 0.5;
+
+}  // namespace
+
+LayerTypes TypesOf(Precision precision) {
+  switch (precision) {
+    case Precision::kBf16:
+      return {.encoder = WeightType::kBf16, .head = WeightType::kBf16};
+    case Precision::kInt8:
+      return {.encoder = WeightType::kInt8, .head = WeightType::kInt8};
+    default:
+      return {};
+  }
+}
+
+Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,
+                                  const Kernels& kernels) {
+  if (precision != Precision::kAuto) return precision;
+  const Result<Agreement> shown = ReadAgreement(directory);
+  if (!shown.ok()) return shown.error();
+  const auto int8 = shown->int8_lost.find(kernels.InputRounding(WeightType::kInt8).levels);
+  if (int8 != shown->int8_lost.end() && int8->second <= kMostLostInt8) return Precision::kInt8;
+  // Without instructions for bf16 its products are those of f32.
+  const bool bf16_is_faster = kernels.InputRounding(WeightType::kBf16).bf16;
+  if (bf16_is_faster && shown->bf16_lost && *shown->bf16_lost <= kMostLostBf16) {
+    return Precision::kBf16;
+  }
+  return Precision::kF32;
+}
+
+}  // namespace waterline
