@@ -4,9 +4,10 @@ counted by callgrind, and the bytes that `waterline plan` plans.
 
     tests/cli/program_work_test.py PROGRAM COMPILER [--record]
 
-Two sentences through the default model, one thread, AVX2. tests/cli/program_work.json has what was recorded, and
-the compiler. Planned bytes must be the same; instructions may be more by the tolerance. --record writes
-the file anew.
+Two sentences through the default model, one thread, AVX2. tests/cli/program_work.json has what was
+recorded, and with which compiler. Planned bytes must be the same. Instructions may be fewer, or more by the
+tolerance; they are compared where the compiler is the same up to its minor version. --record writes the
+file anew.
 
     whole run    every instruction of the process.
     load         Engine::Load.
@@ -36,9 +37,10 @@ SENTENCES = "Ada Lovelace lived in London.\nSiemens is in Berlin.\n"
 MODEL = "models/waterline-tiny-en"
 FLAGS = ["--labels", "person,city", "--threads", "1", "--memory-budget", "128MiB"]
 
-# Percent that a count may be above the recorded one.
+# Percent that a count may be above the recorded one. Two runs of one program differ by less than 0.001,
+# Clang 14 from GCC 12 by -20 (load) to +25 (SpanScores).
 TOLERANCE = 3
-# Operations of fewer instructions are not told apart.
+# Operations of fewer instructions are left out.
 LEAST = 100_000
 
 
@@ -122,8 +124,10 @@ def differences(found, recorded):
             yield f"planned {name}: {now}, recorded {then}"
     for name in found["instructions"] | recorded["instructions"]:
         now, then = found["instructions"].get(name), recorded["instructions"].get(name)
-        if now is None or then is None:
-            yield f"instructions of {name}: {now}, recorded {then}"
+        if now is None:
+            yield f"instructions of {name}: below {LEAST:,}, recorded {then:,}"
+        elif then is None:
+            yield f"instructions of {name}: {now:,}, none recorded"
         elif now * 100 > then * (100 + TOLERANCE):
             yield (f"instructions of {name}: {now:,}, {100 * (now / then - 1):.1f} % more than the "
                    f"recorded {then:,}; {TOLERANCE} % are allowed")
@@ -138,6 +142,17 @@ def has_avx2():
     return {"avx2", "fma", "f16c"} <= set(flags)
 
 
+def why_uncounted(arguments, recorded):
+    """Why instructions cannot be counted or compared, or ""."""
+    def kind(compiler):
+        return compiler.partition(".")[0]  # "GNU 12".
+    if not shutil.which("valgrind"):
+        return "valgrind is missing: apt-get install valgrind"
+    if not arguments.record and kind(arguments.compiler) != kind(recorded["compiler"]):
+        return f"they are recorded with {recorded['compiler']}, this is {arguments.compiler}"
+    return ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,30 +162,28 @@ def main():
     arguments = parser.parse_args()
     if not has_avx2():
         leave("skipped: this machine has no AVX2", SKIPPED)
+    recorded = json.loads(RECORD.read_text(encoding="utf-8"))
+    uncounted = why_uncounted(arguments, recorded)
     program = arguments.program.resolve()
     with tempfile.TemporaryDirectory(prefix="waterline-work-") as scratch:
         sentences = os.path.join(scratch, "sentences.txt")
         pathlib.Path(sentences).write_text(SENTENCES, encoding="utf-8")
         found = {"compiler": arguments.compiler, "planned": planned(program, sentences),
-                 "instructions": {}}
-        lacking = not shutil.which("valgrind")
-        if not lacking:
-            found["instructions"] = counted(program, sentences, scratch)
+                 "instructions": {} if uncounted else counted(program, sentences, scratch)}
     print(json.dumps(found, indent=1))
     if arguments.record:
-        if lacking:
-            leave("valgrind is missing, nothing is recorded: apt-get install valgrind")
+        if uncounted:
+            leave(f"nothing is recorded: {uncounted}")
         RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return
-    recorded = json.loads(RECORD.read_text(encoding="utf-8"))
-    if lacking:
+    if uncounted:
         recorded["instructions"] = {}
     wrong = list(differences(found, recorded))
     if wrong:
-        leave("; ".join(wrong) + f" (by {recorded['compiler']}, this is {arguments.compiler}); if "
-              f"that is meant, record it: {shlex.join(sys.argv)} --record")
-    if lacking:
-        leave("the plan is as recorded; instructions skipped: valgrind is missing", SKIPPED)
+        leave("; ".join(wrong) + f" (recorded with {recorded['compiler']}, this is "
+              f"{arguments.compiler}); to record what is now: {shlex.join(sys.argv)} --record")
+    if uncounted:
+        leave(f"the plan is as recorded; instructions are skipped: {uncounted}", SKIPPED)
 
 
 if __name__ == "__main__":
