@@ -207,7 +207,7 @@ TEST(Extract, NamesWrongUsage) {
       {With({"--memory-budget", "1M", file}), "budget"},
       {With({"--threshold", "2", file}), "'2' is not a number from 0 to 1"},
       {With({"--threads", "-1", file}), "'-1' is not a whole number"},
-      {With({"--dtype", "f16", file}), "f32 only"},
+      {With({"--dtype", "f16", file}), "one of f32, bf16, int8, auto"},
       {With({"--format", "xml", file}), "pretty, jsonl, csv"},
       {With({"--offsets", "words", file}), "codepoints, bytes, utf16"},
       {With({"--lines", "--input", "jsonl", file}), "--input"},
