@@ -252,6 +252,12 @@ def measure(arguments, program, models, cases):
             {case: entities[case] for case in in_order})
 
 
+def write_json(measured, path):
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(measured, file, indent=1)
+
+
 def main():
     arguments = parse_arguments()
     program = pathlib.Path(arguments.program).resolve()
@@ -277,13 +283,11 @@ def main():
     print("\n".join(report.table(models, results)), end="\n\n")
     print("\n".join(report.speedups(results) + [report.tell(*row) for row in agreed]))
     if arguments.json:
-        pathlib.Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": about, "arguments": vars(arguments),
-                       "samples": [dict(case._asdict(), texts=len(models[case.model].texts),
-                                        samples=found) for case, found in results.items()],
-                       "agreement": [dict(found, case=case._asdict(), base=base._asdict())
-                                     for case, base, found in agreed]}, file, indent=1)
+        write_json({"machine": about, "arguments": vars(arguments),
+                    "samples": [dict(case._asdict(), texts=len(models[case.model].texts),
+                                     samples=found) for case, found in results.items()],
+                    "agreement": [dict(found, case=case._asdict(), base=base._asdict())
+                                  for case, base, found in agreed]}, arguments.json)
 
 
 if __name__ == "__main__":

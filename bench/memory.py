@@ -36,7 +36,7 @@ import time
 import machine
 import memory_report
 import memory_workload
-from end_to_end import ROOT, fail, note, python_with, random_checkpoint
+from end_to_end import ROOT, fail, note, python_with, random_checkpoint, write_json
 
 REFERENCE = ROOT / "bench" / "memory_reference.py"
 TIGHT_ABOVE_SMALLEST = 16 << 20
@@ -193,12 +193,6 @@ def measure(arguments, contestants, batches, scratch):
     except KeyboardInterrupt:
         note("interrupted; what was measured until now follows")
     return runs
-
-
-def write_json(measured, path):
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(measured, file, indent=1)
 
 
 def main():

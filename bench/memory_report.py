@@ -8,6 +8,8 @@ import json
 import statistics
 import sys
 
+from report import grid
+
 # Share of the cores that other processes may take during a run.
 MOST_DISTURBANCE = 0.05
 
@@ -80,10 +82,7 @@ def table(measured):
     rows = [["model", "contestant", "budget", "after load", "peak", "last", "growth",
              "of it file pages", "texts/s", "texts/s, 28 x 380", "entities", "refused", "remarks"]]
     rows += [row(runs, measured["batches"]) for runs in contestants.values()]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
-             for cells in rows]
-    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + lines[1:]
+    return grid(rows)
 
 
 def planning(measured):

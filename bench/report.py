@@ -1,4 +1,4 @@
-"""Tables and comparisons of what bench/end_to_end.py measured.
+"""Tables and comparisons of what bench/end_to_end.py and bench/quality.py measured.
 
 A case has model, engine ("waterline" or "reference"), threads and budget; a sample is a dictionary
 of what one run took.
@@ -26,6 +26,14 @@ def describe(case):
     return f"{case.model}, {case.engine}, {threads}" + (f", {case.budget}" if case.budget else "")
 
 
+def grid(rows):
+    """Lines of a Markdown table; the first row is its head."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+             for row in rows]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + lines[1:]
+
+
 def table(models, results):
     """Rows of text, one a case."""
     rows = [("model", "texts", "program", "threads", "budget", "texts/s", "slowest", "tokens/s",
@@ -48,22 +56,20 @@ def table(models, results):
                      show(median(samples, "peak_bytes"), "{:.0f}", 1 << 20),
                      show(median(samples, "engine_peak_bytes"), "{:.0f}", 1 << 20),
                      f"{sum(map(disturbed, samples))} of {len(samples)}"))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
-             for row in rows]
-    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + lines[1:]
+    return grid(rows)
 
 
 def compare(ours, reference):
     """How far the entities of two runs agree."""
     counts = collections.Counter()
-    difference = 0.0
+    differences = []
     for mine, theirs in zip(ours, reference):
         a = {tuple(entity[:3]): entity[3] for entity in mine}
         b = {tuple(entity[:3]): entity[3] for entity in theirs}
         counts.update(ours=len(a), reference=len(b), same=len(a.keys() & b.keys()))
-        difference = max([difference] + [abs(a[key] - b[key]) for key in a.keys() & b.keys()])
-    return dict(counts, largest_score_difference=difference)
+        differences += [abs(a[key] - b[key]) for key in a.keys() & b.keys()]
+    return dict(counts, largest_score_difference=max(differences, default=0.0),
+                mean_score_difference=statistics.fmean(differences) if differences else 0.0)
 
 
 def agreements(entities):
