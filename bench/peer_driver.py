@@ -1,52 +1,40 @@
 #!/usr/bin/env python3
-"""One run of the Python package, for bench/end_to_end.py, by an interpreter that has gliner.
+"""One run of a peer, for bench/end_to_end.py, by an interpreter that has the peer's package.
 
-    PYTHON bench/reference_driver.py JOB.json
+    PYTHON bench/peer_driver.py JOB.json
 
-JOB.json: {"model": directory, "labels": [...], "texts": [...], "first": a text, "threads": N,
-"batch": N, "spawned": time.time() of the caller, "calibrate": true or absent}. Prints one line of
-JSON on standard output.
+JOB.json: {"peer": as in bench/peers.py, "dtype": "f32", "model": directory, "labels": [...],
+"texts": [...], "first": a text, "threads": N, "batch": N, "spawned": time.time() of the caller}.
+Prints one line of JSON on standard output.
 
 Timed: from the spawn to a loaded model, to the entities of "first", and the call that extracts all
-texts after a warm-up on the first batch. VmHWM is reset after loading, so that the peak of loading
-and the peak of extraction are told apart.
+texts after a warm-up on the first batch.
 
-With "calibrate" it measures the logits instead, for tools/make_random_checkpoint.py --raw.
+With {"calibrate": true} it measures the logits of the Python package instead, for
+tools/make_random_checkpoint.py --raw.
 """
 # SPDX-License-Identifier: Apache-2.0
 import json
-import logging
 import os
-import re
 import sys
 import time
-import warnings
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-warnings.filterwarnings("ignore")
-logging.disable(logging.WARNING)
+import peers
 
 
-def peak_bytes():
-    with open("/proc/self/status", encoding="ascii") as status:
-        return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) * 1024
-
-
-def reset_peak():
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as clear:
-        clear.write("5")
-
-
-def calibrate(torch, model, job):
+def calibrate(job):
     """Gain and shift: standard deviation 1.4, and 6 spans above 0 per 100 words."""
+    import torch
+
+    model = peers.load_package("torch", "f32", job["model"], job["threads"])
     rows, words = [], 0
     for begin in range(0, len(job["texts"]), job["batch"]):
         texts = job["texts"][begin:begin + job["batch"]]
         prepared = model.prepare_batch(texts, job["labels"], None)
         batch = model.collate_batch(prepared["input_x"], prepared["entity_types"],
                                     model.create_collator())
-        output = model.run_batch(batch)
+        with torch.inference_mode():
+            output = model.run_batch(batch)
         logits = output.logits if hasattr(output, "logits") else output[0]
         mask = batch["span_mask"].view(logits.shape[0], -1, logits.shape[2]).bool()
         rows.append(logits[mask])
@@ -59,42 +47,25 @@ def calibrate(torch, model, job):
     return {"gain": gain, "shift": shift, "mean": gain * float(x.mean()), "labels_apart": apart}
 
 
+def measure(job):
+    extract = peers.load(job["peer"], job["dtype"], job["model"], job["threads"])
+    result = {"load_seconds": time.time() - job["spawned"],
+              "load_peak_bytes": peers.resident()["peak"]}
+    found = extract([job["first"]], job["labels"], 1)
+    result["first_entity_seconds"] = time.time() - job["spawned"]
+    result["first_has_entities"] = bool(found[0])
+    extract(job["texts"][:job["batch"]], job["labels"], job["batch"])
+    begin = time.perf_counter()
+    found = extract(job["texts"], job["labels"], job["batch"])
+    result["extract_seconds"] = time.perf_counter() - begin
+    return dict(result, entities=peers.plain(job["peer"], job["texts"], found),
+                versions=peers.versions(job["peer"]))
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
-    import torch
-
-    torch.set_num_threads(job["threads"])
-    from gliner import GLiNER
-
-    model = GLiNER.from_pretrained(job["model"], local_files_only=True)
-    model.eval()
-    result = {"load_seconds": time.time() - job["spawned"], "load_peak_bytes": peak_bytes()}
-
-    def extract(texts):
-        with torch.inference_mode():
-            return model.inference(texts, job["labels"], flat_ner=True, threshold=0.5,
-                                   batch_size=job["batch"])
-
-    if job.get("calibrate"):
-        with torch.inference_mode():
-            result.update(calibrate(torch, model, job))
-    else:
-        extract([job["first"]])
-        result["first_entity_seconds"] = time.time() - job["spawned"]
-        extract(job["texts"][:job["batch"]])
-        reset_peak()
-        begin = time.perf_counter()
-        found = extract(job["texts"])
-        result["extract_seconds"] = time.perf_counter() - begin
-        result["peak_bytes"] = peak_bytes()
-        result["entities"] = [[[e["start"], e["end"], e["label"], float(e["score"])]
-                               for e in entities] for entities in found]
-    import gliner
-    import transformers
-
-    result["versions"] = {"python": sys.version.split()[0], "torch": torch.__version__,
-                          "gliner": gliner.__version__, "transformers": transformers.__version__}
+    result = calibrate(job) if job.get("calibrate") else measure(job)
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
     os._exit(0)  # Unloading takes seconds and is not measured.
