@@ -41,7 +41,8 @@ def install(peers):
     if not python.exists():
         note(f"making {VENV.relative_to(ROOT)}")
         if subprocess.run([sys.executable, "-m", "venv", VENV], check=False).returncode != 0:
-            fail(f"{sys.executable} cannot make a virtual environment: apt-get install python3-venv")
+            fail(f"{sys.executable} cannot make a virtual environment: apt-get install "
+                 "python3-venv")
     for peer in peers:
         packages = CONTESTANTS[peer].packages
         if not missing(python, packages):

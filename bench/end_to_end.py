@@ -17,9 +17,9 @@ call. A round runs every case once, in random order. The machine should be idle:
 other processes (or other guests of the host) took more than 5 % of the cores is repeated, and
 marked if that does not help. Values are medians of the rounds.
 
-    texts/s, tokens/s  of the call on all texts; of Waterline, which is a program, from giving it the
-                       file until it wrote the last line. Tokens of the encoder with prompts and
-                       special tokens, without padding.
+    texts/s, tokens/s  of the call on all texts; of Waterline, which is a program, from giving it
+                       the file until it wrote the last line. Tokens of the encoder with prompts
+                       and special tokens, without padding.
     load               the model, as the program tells it; of peers, start of the process to loaded.
     first entity       from the start of the process to the entities of one short text (in which a
                        random checkpoint may find none).
@@ -39,7 +39,6 @@ import os
 import pathlib
 import random
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -68,6 +67,12 @@ BATCH = 8  # Of peers, and of the warm-up.
 class RunFailed(SystemExit):
     """A process that did not end well: ends the benchmark unless it is caught."""
 
+    def __init__(self, command, status, errors):
+        lines = errors.strip().splitlines()
+        self.reason = f"killed by signal {-status}" if status < 0 else \
+            f"exit status {status}" + (f", {lines[-1]}" if lines else "")
+        super().__init__(f"bench: {self.reason}: {' '.join(map(str, command))}\n{errors[-2000:]}")
+
 
 # --- One run -------------------------------------------------------------------------------------
 
@@ -80,22 +85,20 @@ def run_process(command, out, stdin=None, talk=None):
         begin = time.perf_counter()
         process = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=out,
                                    stderr=errors)
-        broken = None
-        if talk:
-            try:
+        understood = True
+        try:
+            if talk:
                 talk(process)
-            except (OSError, ValueError) as error:
-                broken = error
-                process.kill()
+        except (OSError, ValueError):  # It died, or does not speak as it should.
+            understood = False
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begin
         busy = machine.busy_seconds() - busy
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
         text = errors.read().decode(errors="replace")
-    if process.returncode != 0 or broken:
-        raise RunFailed(f"bench: exit status {process.returncode} of: "
-                        f"{' '.join(map(str, command))}\n{text[-2000:]}")
+    if process.returncode != 0 or not understood:
+        raise RunFailed(command, process.returncode, text)
     own = usage.ru_utime + usage.ru_stime
     return {"wall_seconds": wall, "cpu_seconds": own, "peak_bytes": usage.ru_maxrss * 1024,
             "others_share": max(0.0, busy - own) / (wall * os.cpu_count())}, text
@@ -192,9 +195,10 @@ def parse_arguments():
                         help=f"models, of {', '.join(TIGHT)}: default,small")
     parser.add_argument("--contestants", help=f"of {', '.join(CONTESTANTS)}")
     parser.add_argument("--dtypes", help="of f32, bf16, int8: all with peers, else f32")
-    parser.add_argument("--threads", help="thread counts of Waterline: 2 with peers, else 1,2; peers "
-                        "get the largest")
-    parser.add_argument("--budgets", help="of Waterline, of auto, tight: auto with peers, else both")
+    parser.add_argument("--threads", help="thread counts of Waterline: 2 with peers, else 1,2; "
+                        "peers get the largest")
+    parser.add_argument("--budgets",
+                        help="of Waterline, of auto, tight: auto with peers, else both")
     parser.add_argument("--quick", action="store_true", help="2 rounds over a quarter of the texts")
     parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
     parser.add_argument("--texts", type=int,
@@ -202,8 +206,8 @@ def parse_arguments():
     parser.add_argument("--retries", type=int, default=2, help="of a disturbed run: 2")
     parser.add_argument("--patience", type=float, default=10,
                         help="seconds that a run waits for the machine to become idle: 10")
-    parser.add_argument("--json", metavar="FILE",
-                        help="where to write all that was measured: bench/results/DATE-MACHINE.json")
+    parser.add_argument("--json", metavar="FILE", help="where to write all that was measured: "
+                        "bench/results/DATE-MACHINE.json")
     parser.add_argument("--plot", metavar="FILE", help="draw texts/s as ratios to PyTorch f32")
     arguments = parser.parse_args()
     arguments.program = pathlib.Path(arguments.program).resolve()
@@ -326,9 +330,8 @@ def measure(arguments, models, cases, scratch, skipped):
                 except RunFailed as failure:
                     if case.engine == "waterline":
                         raise
-                    last = str(failure).strip().splitlines()[-1]
-                    skipped[report.describe(case)] = f"it failed: {last}"
-                    note(f"{report.describe(case)} failed: {last}")
+                    skipped[report.describe(case)] = failure.reason
+                    note(f"{report.describe(case)} failed: {failure.reason}")
                     left.remove(case)
                     continue
                 runs.append(dict(case._asdict(), round=i + 1, **sample))
@@ -355,9 +358,8 @@ def told_arguments(arguments):
 
 def command_line():
     """The command without paths of this machine."""
-    return shlex.join(["./dev", "bench"] + [re.sub(r"^(.*=)?/.*/", r"\1.../", word)
-                                           for word in sys.argv[1:]
-                                           ]).replace(" --program build/waterline", "")
+    words = [re.sub(r"^(--[a-z-]+=)?/.*/", r"\1.../", word) for word in sys.argv[1:]]
+    return " ".join(["./dev", "bench", *words]).replace(" --program build/waterline", "")
 
 
 def main():

@@ -58,7 +58,7 @@ def compare(ours, reference):
 
 
 def base_of(cases, case):
-    """What the entities of a case are compared with: PyTorch f32, or the first case of the model."""
+    """What the entities of a case are compared with: PyTorch f32, or the model's first case."""
     same_model = [other for other in cases if other.model == case.model]
     return next((other for other in same_model if (other.engine, other.dtype) == ("torch", "f32")),
                 same_model[0])
@@ -115,7 +115,8 @@ def show(value, form="{:.2f}", scale=1.0):
 
 def names(row, measured):
     """Model, contestant, type, and threads and budget where they differ between cases."""
-    cells = [measured["models"][row["model"]]["name"], CONTESTANTS[row["engine"]].name, row["dtype"]]
+    cells = [measured["models"][row["model"]]["name"], CONTESTANTS[row["engine"]].name,
+             row["dtype"]]
     if len(measured["arguments"]["threads"]) > 1:
         cells.append(str(row["threads"]))
     if len(measured["arguments"]["budgets"]) > 1:
@@ -150,7 +151,8 @@ def memory_table(measured):
         found = row["agreement"]
         rows.append(names(row, measured) + [
             show(row["load_seconds"], "{:.2f}"), show(row["first_entity_seconds"], "{:.2f}"),
-            show(row["peak_bytes"], "{:,.0f}", MIB), str(found["ours"]), str(found["same"]), str(found["reference"] - found["same"]),
+            show(row["peak_bytes"], "{:,.0f}", MIB), str(found["ours"]),
+            str(found["same"]), str(found["reference"] - found["same"]),
             str(found["ours"] - found["same"]), f"{found['largest_score_difference']:.1e}"])
     return grid(rows)
 
@@ -161,8 +163,9 @@ def document(measured):
     versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
     threads = " and ".join(map(str, arguments["threads"]))
     lines = [f"    {measured['command']}", "",
-             f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; f32 peak of "
-             f"a core {measured['core_peak_gflops']:.0f} GFLOP/s; commit {about['commit'][:10]}; "
+             f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; f32 peak "
+             f"of a core {measured['core_peak_gflops']:.0f} GFLOP/s; commit "
+             f"{about['commit'][:10]}; "
              f"{threads} threads; medians of {arguments['rounds']} rounds"
              + (f"; {versions}." if versions else "."), ""]
     for model in measured["models"].values():
