@@ -89,7 +89,8 @@ def program_types(program, wanted):
         if done.returncode == 0:
             known[dtype] = ["--dtype", dtype]
         else:
-            unknown[dtype] = (done.stderr.strip().splitlines() or ["it failed"])[0]
+            answer = (done.stderr.strip().splitlines() or ["it failed"])[0]
+            unknown[dtype] = answer.removeprefix("waterline: error: ")
     return known, unknown
 
 

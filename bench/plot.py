@@ -8,8 +8,10 @@ grouped by number type, one model above another.
 import json
 import sys
 
-from contestants import CONTESTANTS, DTYPES
+from contestants import DTYPES
 
+NAMES = {"waterline": "Waterline", "torch": "PyTorch", "onnx": "ONNX Runtime",
+         "fast-gliner": "fast-gliner", "gliner-cpp": "gliner-cpp"}
 COLOURS = {"waterline": "#0b5cad", "torch": "#d9480f", "onnx": "#7b2d8b", "fast-gliner": "#8a8f98",
            "gliner-cpp": "#5b6b4e"}
 
@@ -30,7 +32,7 @@ def draw_model(axes, title, groups):
     longest = 0.0
     for dtype, rows in groups:
         middle = place + (len(rows) - 1) / 2
-        axes.text(-0.305, middle, dtype, transform=axes.get_yaxis_transform(), fontsize=11,
+        axes.text(-0.2, middle, dtype, transform=axes.get_yaxis_transform(), fontsize=11,
                   fontweight="bold", va="center")
         for row in rows:
             ratio, unit = row["to_torch_f32"], row["to_torch_f32"] / row["texts_per_second"]
@@ -40,11 +42,12 @@ def draw_model(axes, title, groups):
             if row["fastest"] > row["slowest"]:
                 axes.plot([unit * row["slowest"], most], [place, place], color="#222222",
                           linewidth=0.9)
-            axes.annotate(f"{ratio:.2f}   {row['texts_per_second']:.1f} texts/s",
+            rate = row["texts_per_second"]
+            axes.annotate(f"{ratio:.2f}   ({rate:.{1 if rate >= 10 else 2}f} texts/s)",
                           (max(ratio, most), place), (5, 0), textcoords="offset points",
                           va="center", fontsize=9, color="#333333")
             places.append(place)
-            labels.append(CONTESTANTS[row["engine"]].name)
+            labels.append(NAMES[row["engine"]])
             longest = max(longest, ratio, most)
             place += 1
         place += 0.7
@@ -82,7 +85,7 @@ def draw(measured, path):
     threads = max(measured["arguments"]["threads"])
     all_axes[-1, 0].set_xlabel(f"texts/s, PyTorch f32 = 1   ({measured['machine']['cpu']}, "
                                f"{threads} threads; lines: slowest to fastest round)", loc="left")
-    figure.subplots_adjust(left=0.29, right=0.98, top=1 - 0.4 / inches, bottom=0.6 / inches,
+    figure.subplots_adjust(left=0.18, right=0.98, top=1 - 0.4 / inches, bottom=0.6 / inches,
                            hspace=0.75 * len(models) / (0.25 * sum(heights)))
     figure.savefig(path, facecolor="white", metadata={"Date": None}
                    if str(path).endswith(".svg") else None)
