@@ -10,7 +10,7 @@ Models: the default one on sentences, random checkpoints of published shapes on 
 words; 10 labels. Contestants: Waterline, the Python package on PyTorch and on ONNX Runtime,
 fast-gliner and gliner-cpp, each with the number types it has (bench/contestants.py,
 bench/peers.py). Peers get batches of 8 in the order of the input, and as many threads as Waterline
-where they have an option for it. A peer or a type that is not there is named and left out.
+where they have an option for it. What is not there or fails is named and left out.
 
 Every run is a process of its own: load, one short text, a warm-up on 8 texts, then all texts in one
 call. A round runs every case once, in random order. The machine should be idle: a run during which
@@ -68,7 +68,7 @@ class RunFailed(SystemExit):
     """A process that did not end well: ends the benchmark unless it is caught."""
 
     def __init__(self, command, status, errors):
-        lines = errors.strip().splitlines()
+        lines = errors.replace(f"{ROOT}/", "").strip().splitlines()
         self.reason = f"killed by signal {-status}" if status < 0 else \
             f"exit status {status}" + (f", {lines[-1]}" if lines else "")
         super().__init__(f"bench: {self.reason}: {' '.join(map(str, command))}\n{errors[-2000:]}")
@@ -316,7 +316,8 @@ def core_peak(program):
 
 def measure(arguments, models, cases, scratch, skipped):
     """Samples with their case and round, {case: entities}, and the peak of a core before each
-    round; of all rounds or of those until an interrupt. A peer that fails is left out."""
+    round; of all rounds or of those until an interrupt. A case that fails is left out of the
+    rounds that follow."""
     runs, entities, peaks = [], {}, []
     left = list(cases)
     try:
@@ -328,8 +329,6 @@ def measure(arguments, models, cases, scratch, skipped):
                 try:
                     sample, found = run_case(arguments, models[case.model], case, scratch)
                 except RunFailed as failure:
-                    if case.engine == "waterline":
-                        raise
                     skipped[report.describe(case)] = failure.reason
                     note(f"{report.describe(case)} failed: {failure.reason}")
                     left.remove(case)
@@ -399,6 +398,10 @@ def main():
     print("\n".join(report.document(measured)))
     if arguments.plot:
         subprocess.run([painter, ROOT / "bench" / "plot.py", path, arguments.plot], check=True)
+    ours = [case for case in cases
+            if case.engine == "waterline" and report.describe(case) in skipped]
+    if ours:
+        fail(f"Waterline failed: {'; '.join(map(report.describe, ours))}")
 
 
 if __name__ == "__main__":
