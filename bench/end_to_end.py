@@ -1,28 +1,39 @@
 #!/usr/bin/env python3
-"""Measures `waterline extract` from start to end, and the Python package beside it.
+"""Measures `waterline extract` from start to end, and its peers beside it.
 
-    ./dev bench [--quick] [--reference PYTHON] [--json FILE]
+    ./dev bench [--quick]                  # Waterline alone
+    ./dev bench --peers                    # and all peers, which are installed below build/
+    ./dev bench --peers-python PYTHON      # the same with an interpreter that has their packages
+    ./dev bench --reference PYTHON         # Waterline and the Python package, f32
 
-Cases: the default model on sentences and a random checkpoint of the small shape on texts of about
-115 words, each at 1 and 2 threads, with the budget that the program takes by itself and with a
-tight one. Every run is a process of its own; a round runs every case once, in random order; medians
-of the rounds are printed. The machine should be idle: a run during which other processes (or other
-guests of the host) took more than 5 % of the cores is repeated, and marked if that does not help.
+Models: the default one on sentences, random checkpoints of published shapes on texts of about 115
+words; 10 labels. Contestants: Waterline, the Python package on PyTorch and on ONNX Runtime,
+fast-gliner and gliner-cpp, each with the number types it has (bench/contestants.py,
+bench/peers.py). Peers get batches of 8 in the order of the input, and as many threads as Waterline
+where they have an option for it. What is not there or fails is named and left out.
 
-    texts/s, tokens/s  whole run without load: reading, extraction, writing. Tokens of the encoder
-                       with prompts and specials, without padding.
-    load               the model, as the program tells it; of the Python package, start to loaded.
-    first entity       from the start of a process to the line with the entities of one short text
-                       (in which a random checkpoint may find none).
-    VmHWM              peak of the resident memory.
+Every run is a process of its own: load, one short text, a warm-up on 8 texts, then all texts in one
+call. A round runs every case once, in random order. The machine should be idle: a run during which
+other processes (or other guests of the host) took more than 5 % of the cores is repeated, and
+marked if that does not help. Values are medians of the rounds.
 
---reference names an interpreter with gliner (2 threads, batches of 8, warmed up; its start and load
-are not in texts/s). Its entities are compared with those of the program.
+    texts/s, tokens/s  of the call on all texts; of Waterline, which is a program, from giving it
+                       the file until it wrote the last line. Tokens of the encoder with prompts
+                       and special tokens, without padding.
+    load               the model, as the program tells it; of peers, start of the process to loaded.
+    first entity       from the start of the process to the entities of one short text (in which a
+                       random checkpoint may find none).
+    peak               most resident memory of the process (VmHWM).
+    of peak            multiply-adds of the model (bench/checkpoints.py has the formula) per second,
+                       twice, by the f32 multiply-adds that all threads could do, as measured; a
+                       narrower type may pass 100 %.
+
+The entities of every case are compared with those of PyTorch f32. Results go to bench/results.
 """
 # SPDX-License-Identifier: Apache-2.0
 import argparse
 import collections
-import hashlib
+import datetime
 import json
 import os
 import pathlib
@@ -36,197 +47,130 @@ import time
 import machine
 import report
 import workloads
+from checkpoints import exported, multiply_adds, random_checkpoint
+from contestants import (CONTESTANTS, DTYPES, chosen, install, is_program, present, program_types)
+from project import DEFAULT_MODEL, ROOT, fail, note, python_with, write_json
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-DEFAULT_MODEL = ROOT / "models" / "waterline-tiny-en"
-MAKE_CHECKPOINT = ROOT / "tools" / "make_random_checkpoint.py"
+# engine: a name of CONTESTANTS; budget: "auto", or as --memory-budget.
+Case = collections.namedtuple("Case", "model engine dtype threads budget")
 
-# engine: "waterline" or "reference"; budget: as --memory-budget, or "" for none given.
-Case = collections.namedtuple("Case", "model engine threads budget")
+# directory: of the checkpoint; export: of its ONNX files, or None. sequences: tokens and words of
+# each text.
+Model = collections.namedtuple("Model", "name directory export texts sequences multiply_adds")
 
-# label, directory, texts, and the tight budget.
-Model = collections.namedtuple("Model", "name directory texts tight")
-
-
-def note(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
+# A tight budget holds the weights and a batch of a few texts.
+TIGHT = {"default": "128MiB", "tiny": "64MiB", "small": "384MiB", "medium": "640MiB",
+         "large": "1536MiB"}
+BATCH = 8  # Of peers, and of the warm-up.
 
 
-def fail(text):
-    sys.exit(f"bench: {text}")
+class RunFailed(SystemExit):
+    """A process that did not end well: ends the benchmark unless it is caught."""
+
+    def __init__(self, command, status, errors):
+        lines = errors.replace(f"{ROOT}/", "").strip().splitlines()
+        self.reason = f"killed by signal {-status}" if status < 0 else \
+            f"exit status {status}" + (f", {lines[-1]}" if lines else "")
+        super().__init__(f"bench: {self.reason}: {' '.join(map(str, command))}\n{errors[-2000:]}")
 
 
 # --- One run -------------------------------------------------------------------------------------
 
 
-def run_process(command, out, stdin=None):
+def run_process(command, out, stdin=None, talk=None):
     """Wall and CPU seconds, peak resident bytes, the share of the cores that others took; and the
-    standard error of a command."""
+    standard error of a command. `talk` is called with the process while it runs."""
     with tempfile.TemporaryFile() as errors:
         busy = machine.busy_seconds()
         begin = time.perf_counter()
         process = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=out,
                                    stderr=errors)
+        understood = True
+        try:
+            if talk:
+                talk(process)
+        except (OSError, ValueError):  # It died, or does not speak as it should.
+            understood = False
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begin
         busy = machine.busy_seconds() - busy
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
         text = errors.read().decode(errors="replace")
-    if process.returncode != 0:
-        fail(f"exit status {process.returncode} of: {' '.join(map(str, command))}\n{text[-2000:]}")
+    if process.returncode != 0 or not understood:
+        raise RunFailed(command, process.returncode, text)
     own = usage.ru_utime + usage.ru_stime
     return {"wall_seconds": wall, "cpu_seconds": own, "peak_bytes": usage.ru_maxrss * 1024,
             "others_share": max(0.0, busy - own) / (wall * os.cpu_count())}, text
 
 
-def number(text):
-    """The first number of a value of --stats: "12,345", "0.013 s"."""
-    return float(re.search(r"[\d.,]+", text).group().replace(",", ""))
+def as_lines(texts):
+    return "".join(json.dumps({"text": text}) + "\n" for text in texts)
 
 
-def read_stats(text):
-    """{name: value} of the table that --stats prints."""
-    return dict(re.findall(r"^  (\S.*?)\s{2,}(\S.*)$", text, re.MULTILINE))
+def run_waterline(command, model, case, scratch):
+    """Standard input is the short text, then the warm-up; the file with all texts is read after it
+    ends."""
+    file = os.path.join(scratch, "texts.jsonl")
+    with open(file, "w", encoding="utf-8") as texts:
+        texts.write(as_lines(model.texts))
+    statistics = os.path.join(scratch, "statistics.json")
+    command = command + ["--model", model.directory, "--labels", ",".join(workloads.LABELS),
+                         "--threads", str(case.threads), "--memory-budget", case.budget,
+                         "--format", "jsonl", "--input", "jsonl", "--stats-json", statistics,
+                         "-", file]
+    sample, records = {}, []
+    spawned = time.perf_counter()
+
+    def talk(process):
+        def ask(texts):
+            process.stdin.write(as_lines(texts).encode())
+            process.stdin.flush()
+            return [json.loads(process.stdout.readline()) for _ in texts]
+
+        with process.stdin, process.stdout:
+            first = ask([workloads.FIRST])[0]
+            sample["first_entity_seconds"] = time.perf_counter() - spawned
+            sample["first_has_entities"] = bool(first["entities"])
+            ask(model.texts[:BATCH])
+            begin = time.perf_counter()
+            process.stdin.close()
+            records.extend(map(json.loads, process.stdout))
+            sample["extract_seconds"] = time.perf_counter() - begin
+
+    measured, _ = run_process(command, subprocess.PIPE, subprocess.PIPE, talk)
+    with open(statistics, encoding="utf-8") as told:
+        told = json.load(told)
+    sample.update(measured, load_seconds=told["load_seconds"], engine_peak_bytes=told["peak"],
+                  budget_bytes=told["memory_budget"], isa=told["isa"])
+    return sample, [[[e["start"], e["end"], e["label"], e["score"]] for e in record["entities"]]
+                    for record in records]
 
 
-def stat_bytes(text):
-    """Bytes of a size of --stats: the exact count in brackets, or all of it."""
-    exact = re.search(r"\(([\d,]+)", text)
-    return int(number(exact.group(1) if exact else text))
-
-
-def waterline_command(program, model, case):
-    command = [program, "extract", "--model", model.directory, "--format", "jsonl",
-               "--labels", ",".join(workloads.LABELS), "--threads", str(case.threads)]
-    return command + (["--memory-budget", case.budget] if case.budget else [])
-
-
-def run_waterline(program, model, case, files):
-    command = waterline_command(program, model, case)
-    with tempfile.TemporaryFile() as out:
-        sample, text = run_process(command + ["--stats", files["texts"]], out)
-        out.seek(0)
-        records = [json.loads(line) for line in out]
-    stats = read_stats(text)
-    try:
-        sample.update(load_seconds=number(stats["load"]),
-                      extract_seconds=number(stats["extract"]),
-                      tokens=int(number(stats["tokens"])),
-                      engine_peak_bytes=stat_bytes(stats["peak"]),
-                      budget_bytes=stat_bytes(stats["budget"]),
-                      isa=stats["threads"].split()[-1])
-    except KeyError as missing:
-        fail(f"--stats of {program} does not tell {missing}:\n{text}")
-    work = sample["wall_seconds"] - sample["load_seconds"]
-    sample["texts_per_second"] = len(records) / work
-    sample["tokens_per_second"] = sample["tokens"] / work
-    entities = [[[e["start"], e["end"], e["label"], e["score"]] for e in record["entities"]]
-                for record in records]
-
-    with open(files["first"], "rb") as first:
-        begin = time.perf_counter()
-        with subprocess.Popen(command, stdin=first, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL) as process:
-            line = process.stdout.readline()
-            sample["first_entity_seconds"] = time.perf_counter() - begin
-    sample["first_has_entities"] = bool(line and json.loads(line)["entities"])
-    return sample, entities
-
-
-def run_reference(python, model, case, directory):
-    job = os.path.join(directory, "job.json")
+def run_peer(python, model, case, scratch):
+    job = os.path.join(scratch, "job.json")
+    directory = model.directory if case.engine == "torch" else model.export
     with open(job, "w", encoding="utf-8") as file:
-        json.dump({"model": str(model.directory), "labels": workloads.LABELS, "texts": model.texts,
-                   "first": workloads.FIRST, "threads": case.threads, "batch": 8,
-                   "spawned": time.time()}, file)
+        json.dump({"peer": case.engine, "dtype": case.dtype, "model": str(directory),
+                   "labels": workloads.LABELS, "texts": model.texts, "first": workloads.FIRST,
+                   "threads": case.threads, "batch": BATCH, "spawned": time.time()}, file)
     with tempfile.TemporaryFile() as out:
-        sample, _ = run_process([python, ROOT / "bench" / "reference_driver.py", job], out)
+        sample, _ = run_process([python, ROOT / "bench" / "peer_driver.py", job], out)
         out.seek(0)
         sample.update(json.loads(out.read().splitlines()[-1]))
-    sample["texts_per_second"] = len(model.texts) / sample["extract_seconds"]
-    sample["peak_bytes"] = max(sample["peak_bytes"], sample["load_peak_bytes"])
     return sample, sample.pop("entities")
 
 
-# --- Preparation ---------------------------------------------------------------------------------
-
-
-def python_with(module, purpose):
-    for python in (sys.executable, "/usr/bin/python3"):
-        if os.path.exists(python) and subprocess.run(
-                [python, "-c", f"import {module}"], capture_output=True,
-                check=False).returncode == 0:
-            return python
-    return fail(f"{purpose} needs {module}: apt-get install python3-{module}")
-
-
-def random_checkpoint(shape):
-    """A checkpoint of the present tool, made once."""
-    made_by = hashlib.sha256(MAKE_CHECKPOINT.read_bytes()).hexdigest()[:8]
-    directory = ROOT / "build" / "bench" / f"{shape}-{made_by}"
-    if not (directory / "model.safetensors").exists():
-        note(f"making {directory.relative_to(ROOT)}")
-        subprocess.run([python_with("numpy", "making the random checkpoint"), MAKE_CHECKPOINT,
-                        "--shape", shape, directory], check=True)
-    return directory
-
-
-def write_inputs(model, directory):
-    files = {"texts": os.path.join(directory, "texts.jsonl"),
-             "first": os.path.join(directory, "first.txt")}
-    with open(files["texts"], "w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": text}) + "\n" for text in model.texts)
-    with open(files["first"], "w", encoding="utf-8") as file:
-        file.write(workloads.FIRST + "\n")
-    return files
-
-
-# --- The whole -----------------------------------------------------------------------------------
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default="build/waterline", help="build/waterline")
-    parser.add_argument("--quick", action="store_true", help="2 rounds over a quarter of the texts")
-    parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
-    parser.add_argument("--retries", type=int, default=2, help="of a disturbed run: 2")
-    parser.add_argument("--patience", type=float, default=10,
-                        help="seconds that a run waits for the machine to become idle: 10")
-    parser.add_argument("--models", default="default,small",
-                        help="of default, tiny, small, medium, large: default,small")
-    parser.add_argument("--threads", default="1,2", help="thread counts: 1,2")
-    parser.add_argument("--reference", metavar="PYTHON", help="interpreter with the gliner package")
-    parser.add_argument("--json", metavar="FILE", help="write the machine and all samples")
-    return parser.parse_args()
-
-
-def prepare_models(names, quick):
-    """{name: Model}. A tight budget holds the weights and a batch of a few texts."""
-    tight = {"default": "128MiB", "tiny": "64MiB", "small": "384MiB", "medium": "640MiB",
-             "large": "1536MiB"}
-    models = {}
-    for name in names:
-        if name not in tight:
-            fail(f"--models has '{name}'; it may list {', '.join(tight)}")
-        if name == "default":
-            models[name] = Model("default", DEFAULT_MODEL,
-                                 workloads.sentences(100 if quick else 400), tight[name])
-        else:
-            models[name] = Model("random " + name, random_checkpoint(name),
-                                 workloads.joined(12 if quick else 48), tight[name])
-    return models
-
-
-def run_case(arguments, program, model, case, scratch):
+def run_case(arguments, model, case, scratch):
     """The sample and the entities of one run; a disturbed one is repeated."""
     for _ in range(arguments.retries + 1):
         machine.wait_until_idle(arguments.patience, report.MOST_DISTURBANCE)
         if case.engine == "waterline":
-            sample, found = run_waterline(program, model, case, write_inputs(model, scratch))
+            command = [arguments.program, "extract", *arguments.types[case.dtype]]
+            sample, found = run_waterline(command, model, case, scratch)
         else:
-            sample, found = run_reference(arguments.reference, model, case, scratch)
+            sample, found = run_peer(arguments.peers_python, model, case, scratch)
+        sample["texts_per_second"] = len(model.texts) / sample["extract_seconds"]
         note(f"{report.describe(case)}: {sample['texts_per_second']:.2f} texts/s; others took "
              f"{100 * sample['others_share']:.0f} % of the cores")
         if not report.disturbed(sample):
@@ -234,60 +178,230 @@ def run_case(arguments, program, model, case, scratch):
     return sample, found
 
 
-def measure(arguments, program, models, cases):
-    """{case: samples}, {case: entities}, of all rounds or of those until an interrupt."""
-    results, entities = {}, {}
-    with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
-        try:
-            for i in range(arguments.rounds):
-                note(f"round {i + 1} of {arguments.rounds}")
-                for case in random.sample(cases, len(cases)):
-                    sample, found = run_case(arguments, program, models[case.model], case, scratch)
-                    results.setdefault(case, []).append(sample)
-                    entities[case] = found
-        except KeyboardInterrupt:
-            note("interrupted; what was measured until now follows")
-    in_order = [case for case in cases if case in results]
-    return ({case: results[case] for case in in_order},
-            {case: entities[case] for case in in_order})
+# --- Preparation ---------------------------------------------------------------------------------
 
 
-def write_json(measured, path):
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(measured, file, indent=1)
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="build/waterline", help="build/waterline")
+    parser.add_argument("--peers", action="store_true", help="install and measure the peers")
+    parser.add_argument("--peers-python", metavar="PYTHON",
+                        help="measure the peers that this interpreter has")
+    parser.add_argument("--reference", metavar="PYTHON", help="as --peers-python PYTHON "
+                        "--contestants waterline,torch --dtypes f32 with the thread counts and "
+                        "budgets of Waterline alone")
+    parser.add_argument("--shapes", default="default,small",
+                        help=f"models, of {', '.join(TIGHT)}: default,small")
+    parser.add_argument("--contestants", help=f"of {', '.join(CONTESTANTS)}")
+    parser.add_argument("--dtypes", help="of f32, bf16, int8: all with peers, else f32")
+    parser.add_argument("--threads", help="thread counts of Waterline: 2 with peers, else 1,2; "
+                        "peers get the largest")
+    parser.add_argument("--budgets",
+                        help="of Waterline, of auto, tight: auto with peers, else both")
+    parser.add_argument("--quick", action="store_true", help="2 rounds over a quarter of the texts")
+    parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
+    parser.add_argument("--texts", type=int,
+                        help="of each model: 400 sentences, 48 of the longer texts")
+    parser.add_argument("--retries", type=int, default=2, help="of a disturbed run: 2")
+    parser.add_argument("--patience", type=float, default=10,
+                        help="seconds that a run waits for the machine to become idle: 10")
+    parser.add_argument("--json", metavar="FILE", help="where to write all that was measured: "
+                        "bench/results/DATE-MACHINE.json")
+    parser.add_argument("--plot", metavar="FILE", help="draw texts/s as ratios to PyTorch f32")
+    arguments = parser.parse_args()
+    arguments.program = pathlib.Path(arguments.program).resolve()
+    if not is_program(arguments.program):
+        fail(f"{arguments.program} is missing; ./dev build makes it")
+    for option in ("peers_python", "reference"):
+        value = getattr(arguments, option)
+        if value and not is_program(value):
+            fail(f"--{option.replace('_', '-')} {value} is not an interpreter")
+    return arguments
+
+
+def settle(arguments):
+    """Lists instead of texts, and what was not said."""
+    peers = arguments.peers or arguments.peers_python
+    names = ",".join(CONTESTANTS) if peers else "waterline"
+    if arguments.reference:
+        arguments.peers_python, names = arguments.reference, "waterline,torch"
+    arguments.contestants = chosen(arguments.contestants or names, CONTESTANTS, "--contestants")
+    arguments.dtypes = chosen(arguments.dtypes or (",".join(DTYPES) if peers else "f32"), DTYPES,
+                              "--dtypes")
+    arguments.shapes = chosen(arguments.shapes, TIGHT, "--shapes")
+    arguments.budgets = chosen(arguments.budgets or ("auto" if peers else "auto,tight"),
+                               ("auto", "tight"), "--budgets")
+    arguments.threads = [int(count) for count in
+                         (arguments.threads or ("2" if peers else "1,2")).split(",")]
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
+
+
+def find_peers(arguments, skipped):
+    """The peers that can run."""
+    peers = [name for name in arguments.contestants if name != "waterline"]
+    if not peers:
+        return []
+    if not arguments.peers_python:
+        if not arguments.peers:
+            fail("--contestants has peers; --peers installs them, --peers-python names an "
+                 "interpreter that has them")
+        arguments.peers_python = install(peers)
+    here, absent = present(arguments.peers_python, peers)
+    skipped.update({CONTESTANTS[peer].name: why for peer, why in absent.items()})
+    return here
+
+
+def sequences(program, directory, texts, scratch):
+    """(tokens, words) of each text with the labels, as `waterline plan` counts them."""
+    file = os.path.join(scratch, "texts.jsonl")
+    with open(file, "w", encoding="utf-8") as lines:
+        lines.write(as_lines(texts))
+    done = subprocess.run([program, "plan", directory, "--input", file, "--labels",
+                           ",".join(workloads.LABELS), "--batch-tokens", "1", "--json"],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        fail(f"waterline plan cannot count tokens: {done.stderr.strip()}")
+    return [(batch["tokens"], batch["words"]) for batch in json.loads(done.stdout)["batch_plans"]]
+
+
+def prepare_models(arguments, peers, scratch):
+    """{name: Model}."""
+    part = 4 if arguments.quick else 1
+    models = {}
+    for name in arguments.shapes:
+        if name == "default":
+            title, directory = "default", DEFAULT_MODEL
+            texts = workloads.sentences(arguments.texts or 400 // part)
+        else:
+            title, directory = "random " + name, random_checkpoint(name)
+            texts = workloads.joined(arguments.texts or 48 // part)
+        export = None
+        if set(peers) - {"torch"}:
+            export = exported(arguments.peers_python, directory)
+        counts = sequences(arguments.program, directory, texts, scratch)
+        models[name] = Model(title, directory, export, texts, counts,
+                             multiply_adds(directory, counts, len(workloads.LABELS)))
+    return models
+
+
+def list_cases(arguments, models, peers, skipped):
+    cases = []
+    for key, model in models.items():
+        if "waterline" in arguments.contestants:
+            cases += [Case(key, "waterline", dtype, threads, TIGHT[key] if budget == "tight" else
+                           "auto")
+                      for dtype in arguments.types for threads in arguments.threads
+                      for budget in arguments.budgets]
+        for peer in peers:
+            if peer != "torch" and not model.export:
+                skipped[f"{CONTESTANTS[peer].name}, {model.name}"] = "the model cannot be exported"
+                continue
+            cases += [Case(key, peer, dtype, max(arguments.threads), "auto")
+                      for dtype in CONTESTANTS[peer].dtypes if dtype in arguments.dtypes]
+    return cases
+
+
+# --- The whole -----------------------------------------------------------------------------------
+
+
+def core_peak(program):
+    """Measured f32 GFLOP/s of a core with its widest registers; 0 where that is not known."""
+    kernels = program.parent / "waterline_bench_kernels"
+    if not is_program(kernels):
+        return 0.0
+    done = subprocess.run([kernels, "--peak"], capture_output=True, text=True, check=False)
+    return max(json.loads(done.stdout).values()) if done.returncode == 0 else 0.0
+
+
+def measure(arguments, models, cases, scratch, skipped):
+    """Samples with their case and round, {case: entities}, and the peak of a core before each
+    round; of all rounds or of those until an interrupt. A case that fails is left out of the
+    rounds that follow."""
+    runs, entities, peaks = [], {}, []
+    left = list(cases)
+    try:
+        for i in range(arguments.rounds):
+            note(f"round {i + 1} of {arguments.rounds}")
+            machine.wait_until_idle(arguments.patience, report.MOST_DISTURBANCE)
+            peaks.append(core_peak(arguments.program))
+            for case in random.sample(left, len(left)):
+                try:
+                    sample, found = run_case(arguments, models[case.model], case, scratch)
+                except RunFailed as failure:
+                    skipped[report.describe(case)] = failure.reason
+                    note(f"{report.describe(case)} failed: {failure.reason}")
+                    left.remove(case)
+                    continue
+                runs.append(dict(case._asdict(), round=i + 1, **sample))
+                entities[case] = found
+    except KeyboardInterrupt:
+        note("interrupted; what was measured until now follows")
+    return runs, entities, peaks
+
+
+def result_file(about):
+    """A new file of bench/results for this day and machine."""
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{about['cpu']} {about['usable_cores']} cores".lower())
+    base = ROOT / "bench" / "results" / f"{datetime.date.today()}-{slug.strip('-')}"
+    tries = [base.with_name(base.name + (f"-{i}" if i else "") + ".json") for i in range(1000)]
+    return next(path for path in tries if not path.exists())
+
+
+def told_arguments(arguments):
+    """Without paths, which say nothing elsewhere."""
+    return {key: value for key, value in vars(arguments).items()
+            if key in ("shapes", "contestants", "dtypes", "threads", "budgets", "rounds", "texts",
+                       "quick", "retries", "patience")}
+
+
+def command_line():
+    """The command without paths of this machine."""
+    words = [re.sub(r"^(--[a-z-]+=)?/.*/", r"\1.../", word) for word in sys.argv[1:]]
+    return " ".join(["./dev", "bench", *words]).replace(" --program build/waterline", "")
 
 
 def main():
     arguments = parse_arguments()
-    program = pathlib.Path(arguments.program).resolve()
-    if not os.access(program, os.X_OK):
-        fail(f"{program} is missing; ./dev build makes it")
-    if arguments.reference and not os.access(arguments.reference, os.X_OK):
-        fail(f"--reference {arguments.reference} is not an interpreter")
-    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
-    threads = [int(count) for count in arguments.threads.split(",")]
-    models = prepare_models(arguments.models.split(","), arguments.quick)
-    cases = [Case(key, "waterline", count, budget) for key, model in models.items()
-             for count in threads for budget in ("", model.tight)]
-    if arguments.reference:
-        cases += [Case(key, "reference", max(threads), "") for key in models]
-
-    about = machine.describe(program)
-    heading = (f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; commit "
-               f"{about['commit'][:10]}")
-    note(heading)
-    results, entities = measure(arguments, program, models, cases)
-    agreed = report.agreements(entities)
-    print(heading + f"; medians of {arguments.rounds} rounds\n")
-    print("\n".join(report.table(models, results)), end="\n\n")
-    print("\n".join(report.speedups(results) + [report.tell(*row) for row in agreed]))
-    if arguments.json:
-        write_json({"machine": about, "arguments": vars(arguments),
-                    "samples": [dict(case._asdict(), texts=len(models[case.model].texts),
-                                     samples=found) for case, found in results.items()],
-                    "agreement": [dict(found, case=case._asdict(), base=base._asdict())
-                                  for case, base, found in agreed]}, arguments.json)
+    painter = arguments.plot and python_with("matplotlib", "--plot")
+    settle(arguments)
+    skipped = {}
+    arguments.types, unknown = program_types(arguments.program, arguments.dtypes)
+    if "waterline" in arguments.contestants:
+        skipped.update({f"Waterline {dtype}": why for dtype, why in unknown.items()})
+    peers = find_peers(arguments, skipped)
+    about = machine.describe(arguments.program)
+    with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
+        models = prepare_models(arguments, peers, scratch)
+        cases = list_cases(arguments, models, peers, skipped)
+        for name, why in skipped.items():
+            note(f"without {name}: {why}")
+        runs, entities, peaks = measure(arguments, models, cases, scratch, skipped)
+    if not runs:
+        fail("nothing was measured")
+    versions = {}
+    for run in runs:
+        versions.update(run.pop("versions", {}))
+    measured = {"machine": about, "command": command_line(), "arguments": told_arguments(arguments),
+                "versions": versions, "core_peak_gflops": max(peaks), "skipped": skipped,
+                "models": {key: {"name": model.name, "texts": len(model.texts),
+                                 "tokens": sum(tokens for tokens, _ in model.sequences),
+                                 "words": sum(words for _, words in model.sequences),
+                                 "multiply_adds": model.multiply_adds}
+                           for key, model in models.items()},
+                "runs": runs}
+    in_order = {case: entities[case] for case in cases if case in entities}
+    measured["summary"] = report.summarise(measured, in_order)
+    path = pathlib.Path(arguments.json) if arguments.json else result_file(about)
+    write_json(measured, path)
+    note(f"wrote {path}")
+    print("\n".join(report.document(measured)))
+    if arguments.plot:
+        subprocess.run([painter, ROOT / "bench" / "plot.py", path, arguments.plot], check=True)
+    ours = [case for case in cases
+            if case.engine == "waterline" and report.describe(case) in skipped]
+    if ours:
+        fail(f"Waterline failed: {'; '.join(map(report.describe, ours))}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,10 @@ import time
 import machine
 import memory_report
 import memory_workload
-from end_to_end import ROOT, fail, note, python_with, random_checkpoint, write_json
+from checkpoints import exported, random_checkpoint
+from contestants import present
+from project import ROOT, fail, note, python_with, write_json
+from report import MOST_DISTURBANCE
 
 REFERENCE = ROOT / "bench" / "memory_reference.py"
 TIGHT_ABOVE_SMALLEST = 16 << 20
@@ -109,30 +112,12 @@ def budgets(arguments, directory, scratch):
             "lean": lines[0]["held"] + LEAN_ABOVE_HELD, "roomy": 0}
 
 
-def has_onnx(python):
-    return subprocess.run([python, "-c", "import onnx, onnxruntime"], capture_output=True,
-                          check=False).returncode == 0
-
-
-def exported(arguments, directory):
-    """The checkpoint as the package exports it, made once."""
-    target = directory.with_name(directory.name + "-onnx")
-    if not (target / "model.onnx").exists():
-        note(f"exporting to {target.relative_to(ROOT)}")
-        partial = target.with_name(target.name + ".partial")
-        done = subprocess.run([arguments.reference, REFERENCE, "export", directory, partial],
-                              capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            fail(f"the export failed:\n{done.stderr[-2000:]}")
-        partial.rename(target)
-    return target
-
-
 def prepare(arguments, scratch):
     contestants = []
-    onnx = arguments.reference and has_onnx(arguments.reference)
-    if arguments.reference and not onnx:
-        note("without ONNX Runtime: the reference lacks onnx or onnxruntime")
+    peers, absent = present(arguments.reference, ("torch", "onnx")) if arguments.reference else \
+        ([], {})
+    for peer, why in absent.items():
+        note(f"without {peer}: {why}")
     for model in arguments.models.split(","):
         if model not in ("tiny", "small", "medium", "large"):
             fail(f"--models has '{model}'; it may list tiny, small, medium, large")
@@ -140,10 +125,11 @@ def prepare(arguments, scratch):
         known = budgets(arguments, directory, scratch)
         contestants += [Contestant(model, kind, directory, known[kind])
                         for kind in arguments.budgets.split(",")]
-        if arguments.reference:
+        if "torch" in peers:
             contestants.append(Contestant(model, "torch", directory, 0))
-        if onnx:
-            contestants.append(Contestant(model, "onnx", exported(arguments, directory), 0))
+        export = exported(arguments.reference, directory) if "onnx" in peers else None
+        if export:
+            contestants.append(Contestant(model, "onnx", export, 0))
     return contestants
 
 
@@ -186,7 +172,7 @@ def measure(arguments, contestants, batches, scratch):
         for i in range(arguments.rounds):
             order = contestants if i == 0 else random.sample(contestants, len(contestants))
             for contestant in order:
-                machine.wait_until_idle(arguments.patience, memory_report.MOST_DISTURBANCE)
+                machine.wait_until_idle(arguments.patience, MOST_DISTURBANCE)
                 result = run(arguments, contestant, batches, scratch)
                 runs.append(dict(result, round=i + 1))
                 note(f"round {i + 1} of {arguments.rounds}: {memory_report.describe(result)}")

@@ -8,14 +8,10 @@ import json
 import statistics
 import sys
 
-from report import grid
-
-# Share of the cores that other processes may take during a run.
-MOST_DISTURBANCE = 0.05
+from report import MIB, MOST_DISTURBANCE, grid
 
 NAMES = {"tight": "Waterline, tight budget", "lean": "Waterline, lean budget",
          "roomy": "Waterline, roomy budget", "torch": "Python package, PyTorch", "onnx": "Python package, ONNX Runtime"}
-MIB = 1 << 20
 
 
 # --- Table ---------------------------------------------------------------------------------------

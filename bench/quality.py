@@ -29,7 +29,8 @@ import tempfile
 import machine
 import report
 import workloads
-from end_to_end import DEFAULT_MODEL, ROOT, fail, note, run_process, write_json
+from end_to_end import DEFAULT_MODEL, run_process
+from project import ROOT, fail, note, write_json
 
 BASE = "f32"
 

@@ -1,15 +1,21 @@
+#!/usr/bin/env python3
 """Tables and comparisons of what bench/end_to_end.py and bench/quality.py measured.
 
-A case has model, engine ("waterline" or "reference"), threads and budget; a sample is a dictionary
-of what one run took.
+    bench/report.py FILE.json      # prints the tables of a result again
+
+A case has model, engine, dtype, threads and budget; a sample is a dictionary of what one run took.
 """
 # SPDX-License-Identifier: Apache-2.0
 import collections
+import json
 import statistics
+import sys
 
+from contestants import CONTESTANTS
 
 # Share of the cores that other processes may take during a run.
 MOST_DISTURBANCE = 0.05
+MIB = 1 << 20
 
 
 def disturbed(sample):
@@ -23,7 +29,8 @@ def median(samples, key):
 
 def describe(case):
     threads = f"{case.threads} thread" + ("s" if case.threads > 1 else "")
-    return f"{case.model}, {case.engine}, {threads}" + (f", {case.budget}" if case.budget else "")
+    return (f"{case.model}, {CONTESTANTS[case.engine].name} {case.dtype}, {threads}"
+            + ("" if case.budget == "auto" else f", {case.budget}"))
 
 
 def grid(rows):
@@ -34,29 +41,7 @@ def grid(rows):
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + lines[1:]
 
 
-def table(models, results):
-    """Rows of text, one a case."""
-    rows = [("model", "texts", "program", "threads", "budget", "texts/s", "slowest", "tokens/s",
-             "load s", "first entity s", "VmHWM MiB", "engine's peak MiB", "disturbed runs")]
-
-    def show(value, form="{:.2f}", scale=1.0):
-        return "-" if value is None else form.format(value / scale)
-
-    for case, samples in results.items():
-        model = models[case.model]
-        tokens = median([s for c, found in results.items() for s in found
-                         if c.model == case.model], "tokens")
-        rate = median(samples, "texts_per_second")
-        rows.append((model.name, str(len(model.texts)), case.engine, str(case.threads),
-                     case.budget or "-", show(rate),
-                     show(min(s["texts_per_second"] for s in samples)),
-                     show(tokens and rate * tokens / len(model.texts), "{:.0f}"),
-                     show(median(samples, "load_seconds"), "{:.3f}"),
-                     show(median(samples, "first_entity_seconds"), "{:.3f}"),
-                     show(median(samples, "peak_bytes"), "{:.0f}", 1 << 20),
-                     show(median(samples, "engine_peak_bytes"), "{:.0f}", 1 << 20),
-                     f"{sum(map(disturbed, samples))} of {len(samples)}"))
-    return grid(rows)
+# --- Summary -------------------------------------------------------------------------------------
 
 
 def compare(ours, reference):
@@ -72,31 +57,129 @@ def compare(ours, reference):
                 mean_score_difference=statistics.fmean(differences) if differences else 0.0)
 
 
-def agreements(entities):
-    """[case, base, comparison]: every case with the reference, or with its model's first one."""
+def base_of(cases, case):
+    """What the entities of a case are compared with: PyTorch f32, or the model's first case."""
+    same_model = [other for other in cases if other.model == case.model]
+    return next((other for other in same_model if (other.engine, other.dtype) == ("torch", "f32")),
+                same_model[0])
+
+
+def summarise(measured, entities):
+    """A dictionary a case, in the order of `entities`, {case: entities of one run}."""
     rows = []
-    for key in dict.fromkeys(case.model for case in entities):
-        cases = [case for case in entities if case.model == key]
-        base = next((case for case in cases if case.engine == "reference"), cases[0])
-        rows += [(case, base, compare(entities[case], entities[base]))
-                 for case in cases if case != base]
+    for case, found in entities.items():
+        samples = [run for run in measured["runs"]
+                   if all(run[key] == value for key, value in case._asdict().items())]
+        model = measured["models"][case.model]
+        rates = [sample["texts_per_second"] for sample in samples]
+        rate = statistics.median(rates)
+        flops = 2 * model["multiply_adds"] / model["texts"] * rate
+        peak = measured["core_peak_gflops"] * 1e9 * case.threads
+        row = dict(case._asdict(), runs=len(samples), disturbed=sum(map(disturbed, samples)),
+                   texts_per_second=rate, slowest=min(rates), fastest=max(rates),
+                   tokens_per_second=rate * model["tokens"] / model["texts"],
+                   share_of_peak=flops / peak if peak else None)
+        row.update({key: median(samples, key) for key in
+                    ("load_seconds", "first_entity_seconds", "peak_bytes", "engine_peak_bytes")})
+        base = base_of(entities, case)
+        row["agreement"] = dict(compare(found, entities[base]),
+                                with_=f"{CONTESTANTS[base.engine].name} {base.dtype}")
+        rows.append(row)
+    for row in rows:
+        row.update(ratios(row, rows))
     return rows
 
 
-def tell(case, base, found):
-    return (f"{describe(case)} against {base.engine}: {found['ours']} entities, {found['same']} of "
-            f"{found['reference']} the same, scores differ by at most "
-            f"{found['largest_score_difference']:.1e}")
+def ratios(row, rows):
+    """Texts/s of a case by those of PyTorch f32, and of the fastest peer of its type."""
+    peers = [other for other in rows if other["model"] == row["model"] and
+             other["engine"] != "waterline" and other["threads"] == row["threads"]]
+    result = {"to_torch_f32": None, "to_fastest_peer": None, "fastest_peer": None}
+    for other in peers:
+        if (other["engine"], other["dtype"]) == ("torch", "f32"):
+            result["to_torch_f32"] = row["texts_per_second"] / other["texts_per_second"]
+    fastest = max((other for other in peers if other["dtype"] == row["dtype"]),
+                  key=lambda other: other["texts_per_second"], default=None)
+    if fastest:
+        result.update(to_fastest_peer=row["texts_per_second"] / fastest["texts_per_second"],
+                      fastest_peer=fastest["engine"])
+    return result
 
 
-def speedups(results):
-    lines = []
-    for case, samples in results.items():
-        if case.engine != "reference":
-            continue
-        for other, found in results.items():
-            if other.engine == "waterline" and other.model == case.model and not other.budget and \
-                    other.threads == case.threads:
-                ratio = median(found, "texts_per_second") / median(samples, "texts_per_second")
-                lines.append(f"{describe(other)}: {ratio:.2f} times the texts/s of the reference")
+# --- Tables --------------------------------------------------------------------------------------
+
+
+def show(value, form="{:.2f}", scale=1.0):
+    return "-" if value is None else form.format(value / scale)
+
+
+def names(row, measured):
+    """Model, contestant, type, and threads and budget where they differ between cases."""
+    cells = [measured["models"][row["model"]]["name"], CONTESTANTS[row["engine"]].name,
+             row["dtype"]]
+    if len(measured["arguments"]["threads"]) > 1:
+        cells.append(str(row["threads"]))
+    if len(measured["arguments"]["budgets"]) > 1:
+        cells.append(row["budget"] if row["engine"] == "waterline" else "-")
+    return cells
+
+
+def names_head(measured):
+    return (["model", "contestant", "type"] +
+            ["threads"] * (len(measured["arguments"]["threads"]) > 1) +
+            ["budget"] * (len(measured["arguments"]["budgets"]) > 1))
+
+
+def speed_table(measured):
+    rows = [names_head(measured) + ["texts/s", "slowest - fastest", "tokens/s", "x PyTorch f32",
+                                    "x fastest peer of the type", "of f32 peak", "disturbed runs"]]
+    for row in measured["summary"]:
+        best = row["engine"] == row["fastest_peer"]
+        rows.append(names(row, measured) + [
+            show(row["texts_per_second"]), f"{row['slowest']:.2f} - {row['fastest']:.2f}",
+            show(row["tokens_per_second"], "{:,.0f}"), show(row["to_torch_f32"]),
+            "fastest" if best else show(row["to_fastest_peer"]),
+            show(row["share_of_peak"], "{:.0f} %", 0.01),
+            f"{row['disturbed']} of {row['runs']}"])
+    return grid(rows)
+
+
+def memory_table(measured):
+    rows = [names_head(measured) + ["load s", "first entity s", "peak MiB", "entities", "same",
+                                    "missing", "extra", "largest score difference"]]
+    for row in measured["summary"]:
+        found = row["agreement"]
+        rows.append(names(row, measured) + [
+            show(row["load_seconds"], "{:.2f}"), show(row["first_entity_seconds"], "{:.2f}"),
+            show(row["peak_bytes"], "{:,.0f}", MIB), str(found["ours"]),
+            str(found["same"]), str(found["reference"] - found["same"]),
+            str(found["ours"] - found["same"]), f"{found['largest_score_difference']:.1e}"])
+    return grid(rows)
+
+
+def document(measured):
+    """Lines of Markdown."""
+    about, arguments = measured["machine"], measured["arguments"]
+    versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
+    threads = " and ".join(map(str, arguments["threads"]))
+    lines = [f"    {measured['command']}", "",
+             f"{about['cpu']}, {about['usable_cores']} cores, {' '.join(about['flags'])}; f32 peak "
+             f"of a core {measured['core_peak_gflops']:.0f} GFLOP/s; commit "
+             f"{about['commit'][:10]}; "
+             f"{threads} threads; medians of {arguments['rounds']} rounds"
+             + (f"; {versions}." if versions else "."), ""]
+    for model in measured["models"].values():
+        lines.append(f"{model['name']}: {model['texts']} texts, {model['words']:,} words, "
+                     f"{model['tokens']:,} tokens, {2e-9 * model['multiply_adds']:,.0f} GFLOP.")
+    with_ = dict.fromkeys(row["agreement"]["with_"] for row in measured["summary"])
+    lines += ["", *speed_table(measured), "", *memory_table(measured), "",
+              f"Entities are compared with those of {' or '.join(with_)}."]
+    lines += [f"Without {name}: {why}." for name, why in measured["skipped"].items()]
     return lines
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as read:
+        print("\n".join(document(json.load(read))))

@@ -48,7 +48,7 @@ SHAPES = {
 }
 
 # Of the logits on the benchmark's joined texts: gain brings their standard deviation to 1.4, shift
-# leaves about 6 spans above 0 per 100 words. bench/reference_driver.py measures both ("calibrate")
+# leaves about 6 spans above 0 per 100 words. bench/peer_driver.py measures both ("calibrate")
 # on a checkpoint made with --raw.
 Calibration = collections.namedtuple("Calibration", "gain shift")
 CALIBRATION = {

@@ -1,9 +1,12 @@
 // Kernels of every instruction set of this machine on random data, one thread: GFLOP/s, and its
-// share of the core's peak where the operation is made of multiply-adds. SPDX-License-Identifier:
-// Apache-2.0
+// share of the core's peak where the operation is made of multiply-adds. With --peak alone only the
+// peaks, as one line of JSON: GFLOP/s of one core by instruction set, 0 where it is lacking.
+// SPDX-License-Identifier: Apache-2.0
 #include <benchmark/benchmark.h>
 
+#include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/attention_cases.h"
@@ -141,11 +144,19 @@ void Register(const Kernels& kernels) {
   }
 }
 
+void PrintPeaks() {
+  std::printf("{\"avx2\": %.1f, \"avx512\": %.1f}\n", FmaPeak("avx2"), FmaPeak("avx512"));
+}
+
 }  // namespace
 
 }  // namespace waterline
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--peak") {
+    waterline::PrintPeaks();
+    return 0;
+  }
   waterline::SetFlushDenormals();
   benchmark::Initialize(&argc, argv);
   for (const char* isa : waterline::CpuIsaNames()) {
