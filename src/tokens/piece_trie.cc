@@ -1,37 +1,38 @@
-// Building the trie: sort by the first eight bytes, then number the nodes level by level.
+// Building the trie: sort by the first eight bytes, then add the pieces in order. Sorted pieces make
+// the nodes of each depth in order too, so a cursor a depth is all it takes.
 // SPDX-License-Identifier: Apache-2.0
 #include "tokens/piece_trie.h"
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 namespace waterline {
 namespace {
 
-// A piece in sorting order: most comparisons end at `head`, its first eight bytes, big-endian.
+constexpr size_t kHeadBytes = 8;
+
+// A piece in sorting order: most comparisons end at `head`, its first eight bytes, big-endian and
+// filled up with zeros.
 struct SortKey {
   uint64_t head;
   uint32_t index;
+  uint32_t shared;  // Leading bytes that it shares with the key before it.
 };
 
 uint64_t Head(std::string_view text) {
   uint64_t head = 0;
-  for (size_t i = 0; i < 8; ++i) {
+  for (size_t i = 0; i < kHeadBytes; ++i) {
     head = head << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0u);
   }
   return head;
 }
 
-// The pieces that share the path to one node: keys [low, high).
-struct NodeRange {
-  uint32_t low;
-  uint32_t high;
-};
-
 std::pmr::vector<SortKey> SortedUnique(std::span<const TriePiece> pieces,
                                        std::pmr::memory_resource* scratch) {
   std::pmr::vector<SortKey> keys(scratch);
   keys.reserve(pieces.size());
-  for (uint32_t i = 0; i < pieces.size(); ++i) keys.push_back({Head(pieces[i].text), i});
+  for (uint32_t i = 0; i < pieces.size(); ++i) keys.push_back({Head(pieces[i].text), i, 0});
   std::sort(keys.begin(), keys.end(), [&](const SortKey& a, const SortKey& b) {
     if (a.head != b.head) return a.head < b.head;
     const int order = pieces[a.index].text.compare(pieces[b.index].text);
@@ -45,9 +46,16 @@ std::pmr::vector<SortKey> SortedUnique(std::span<const TriePiece> pieces,
   return keys;
 }
 
-size_t SharedPrefix(std::string_view a, std::string_view b) {
+// text[at], out of the key where that has it: the texts lie scattered in memory.
+uint8_t ByteAt(const SortKey& key, std::string_view text, size_t at) {
+  return static_cast<uint8_t>(at < kHeadBytes ? key.head >> 8 * (kHeadBytes - 1 - at) : text[at]);
+}
+
+size_t SharedPrefix(uint64_t head_a, std::string_view a, uint64_t head_b, std::string_view b) {
   const size_t limit = std::min(a.size(), b.size());
-  size_t length = 0;
+  size_t length = static_cast<size_t>(std::countl_zero(head_a ^ head_b)) / 8;
+  if (length < kHeadBytes) return std::min(length, limit);
+  length = std::min(kHeadBytes, limit);
   while (length < limit && a[length] == b[length]) ++length;
   return length;
 }
@@ -55,50 +63,42 @@ size_t SharedPrefix(std::string_view a, std::string_view b) {
 }  // namespace
 
 void PieceTrie::Build(std::span<const TriePiece> pieces, std::pmr::memory_resource* scratch) {
-  const std::pmr::vector<SortKey> keys = SortedUnique(pieces, scratch);
-  const auto text = [&](uint32_t key) { return pieces[keys[key].index].text; };
-  size_t nodes = 1;
-  size_t longest = 0;
-  for (uint32_t i = 0; i < keys.size(); ++i) {
-    nodes += text(i).size() - (i == 0 ? 0 : SharedPrefix(text(i - 1), text(i)));
-    longest = std::max(longest, text(i).size());
-  }
-  root_.fill(kNone);
-  bytes_.clear();
-  first_child_.clear();
-  ids_.assign(nodes, kNoId);
-  bytes_.reserve(nodes);
-  first_child_.reserve(nodes + 1);
-  bytes_.push_back(0);
+  std::pmr::vector<SortKey> keys = SortedUnique(pieces, scratch);
   size_ = static_cast<int64_t>(keys.size());
+  size_t longest = 0;
+  for (const TriePiece& piece : pieces) longest = std::max(longest, piece.text.size());
 
-  std::pmr::vector<NodeRange> level(scratch);
-  std::pmr::vector<NodeRange> next(scratch);
-  level.push_back({0, static_cast<uint32_t>(keys.size())});
-  uint32_t node = 0;
-  for (size_t depth = 0; depth <= longest; ++depth) {
-    next.clear();
-    for (const NodeRange& range : level) {
-      first_child_.push_back(static_cast<uint32_t>(bytes_.size()));
-      uint32_t low = range.low;
-      if (low < range.high && text(low).size() == depth) {
-        ids_[node] = pieces[keys[low].index].id;
-        ++low;
-      }
-      while (low < range.high) {
-        const uint8_t byte = static_cast<uint8_t>(text(low)[depth]);
-        uint32_t high = low + 1;
-        while (high < range.high && static_cast<uint8_t>(text(high)[depth]) == byte) ++high;
-        if (node == kRoot) root_[byte] = static_cast<uint32_t>(bytes_.size());
-        bytes_.push_back(byte);
-        next.push_back({low, high});
-        low = high;
-      }
-      ++node;
+  // cursors[d]: at first the number of nodes of depth d, then the next of them to be made.
+  std::pmr::vector<uint32_t> cursors(longest + 2, 0, scratch);
+  cursors[0] = 1;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const std::string_view text = pieces[keys[i].index].text;
+    if (i > 0) {
+      const SortKey& before = keys[i - 1];
+      keys[i].shared = static_cast<uint32_t>(
+          SharedPrefix(before.head, pieces[before.index].text, keys[i].head, text));
     }
-    level.swap(next);
+    for (size_t depth = keys[i].shared + 1; depth <= text.size(); ++depth) ++cursors[depth];
   }
-  first_child_.push_back(static_cast<uint32_t>(bytes_.size()));
+  uint32_t nodes = 0;
+  for (uint32_t& cursor : cursors) nodes += std::exchange(cursor, nodes);
+
+  root_.fill(kNone);
+  bytes_.assign(nodes, 0);
+  first_child_.assign(nodes + 1, nodes);
+  ids_.assign(nodes, kNoId);
+  first_child_[kRoot] = 1;
+  for (const SortKey& key : keys) {
+    const auto& [text, id] = pieces[key.index];
+    for (size_t depth = key.shared + 1; depth <= text.size(); ++depth) {
+      const uint32_t node = cursors[depth]++;
+      bytes_[node] = ByteAt(key, text, depth - 1);
+      if (depth == 1) root_[bytes_[node]] = node;
+      // Where its first child would be: none is made before it at that depth but of nodes before it.
+      first_child_[node] = cursors[depth + 1];
+    }
+    ids_[text.empty() ? kRoot : cursors[text.size()] - 1] = id;
+  }
 }
 
 uint32_t PieceTrie::Walk(uint32_t node, std::string_view text) const {
