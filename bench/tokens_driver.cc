@@ -85,8 +85,7 @@ class Driver {
     for (int i = 0; i < count; ++i) {
       loaded_ = std::make_unique<Loaded>();
       const Clock::time_point start = Clock::now();
-      auto tokenizer =
-          waterline::Tokenizer::Load(directory_, loaded_->budget, &loaded_->memory);
+      auto tokenizer = waterline::Tokenizer::Load(directory_, loaded_->budget, &loaded_->memory);
       const double seconds = SecondsSince(start);
       if (!tokenizer.ok()) throw std::runtime_error(tokenizer.error().message);
       loaded_->tokenizer = *std::move(tokenizer);
