@@ -27,11 +27,13 @@ uint64_t Pair(int32_t left, int32_t right) {
 }  // namespace
 
 MergeTable::MergeTable(size_t count, std::pmr::memory_resource* memory)
-    : entries_(std::bit_ceil(count + count / 2 + 1), Entry{kNoPair, 0, 0}, memory) {}
+    : entries_(std::bit_ceil(count + count / 2 + 2), Entry{kNoPair, 0, 0}, memory),
+      shift_(64 - std::countr_zero(entries_.size())) {}
 
 size_t MergeTable::SlotOf(uint64_t pair) const {
   const size_t mask = entries_.size() - 1;
-  size_t slot = (pair * 0x9E3779B97F4A7C15u >> 20) & mask;
+  // The highest bits of the product: only they depend on both ids.
+  size_t slot = pair * 0x9E3779B97F4A7C15u >> shift_;
   while (entries_[slot].pair != pair && entries_[slot].pair != kNoPair) slot = (slot + 1) & mask;
   return slot;
 }

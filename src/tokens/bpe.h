@@ -33,6 +33,7 @@ class MergeTable {
  private:
   size_t SlotOf(uint64_t pair) const;
   std::pmr::vector<Entry> entries_;
+  int shift_;
 };
 
 struct BpeOptions {

@@ -1,104 +1,134 @@
-// Building the trie: sort by the first eight bytes, then number the nodes level by level.
+// Building the trie: sort, then add the pieces in order. Sorted pieces make the nodes of each depth
+// in order too, so a cursor a depth is all it takes.
 // SPDX-License-Identifier: Apache-2.0
 #include "tokens/piece_trie.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <compare>
+#include <utility>
 
 namespace waterline {
 namespace {
 
-// A piece in sorting order: most comparisons end at `head`, its first eight bytes, big-endian.
-struct SortKey {
-  uint64_t head;
-  uint32_t index;
-};
+// The first bytes of a text, big-endian and filled up with zeros: they order as texts do.
+class Head {
+ public:
+  static constexpr size_t kBytes = 16;
 
-uint64_t Head(std::string_view text) {
-  uint64_t head = 0;
-  for (size_t i = 0; i < 8; ++i) {
-    head = head << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0u);
+  explicit Head(std::string_view text) : words_{Word(text, 0), Word(text, 8)} {}
+  auto operator<=>(const Head&) const = default;
+
+  // Requires at < kBytes.
+  uint8_t operator[](size_t at) const {
+    return static_cast<uint8_t>(words_[at / 8] >> 8 * (7 - at % 8));
   }
-  return head;
-}
+  // Leading bytes that two of them share; up to kBytes.
+  static size_t Shared(const Head& a, const Head& b) {
+    const uint64_t first = a.words_[0] ^ b.words_[0];
+    if (first != 0) return static_cast<size_t>(std::countl_zero(first)) / 8;
+    return 8 + static_cast<size_t>(std::countl_zero(a.words_[1] ^ b.words_[1])) / 8;
+  }
 
-// The pieces that share the path to one node: keys [low, high).
-struct NodeRange {
-  uint32_t low;
-  uint32_t high;
+ private:
+  static uint64_t Word(std::string_view text, size_t from) {
+    uint64_t word = 0;
+    for (size_t at = from; at < from + 8; ++at) {
+      word = word << 8 | (at < text.size() ? static_cast<uint8_t>(text[at]) : 0u);
+    }
+    return word;
+  }
+  std::array<uint64_t, 2> words_;
 };
 
-std::pmr::vector<SortKey> SortedUnique(std::span<const TriePiece> pieces,
-                                       std::pmr::memory_resource* scratch) {
-  std::pmr::vector<SortKey> keys(scratch);
-  keys.reserve(pieces.size());
-  for (uint32_t i = 0; i < pieces.size(); ++i) keys.push_back({Head(pieces[i].text), i});
-  std::sort(keys.begin(), keys.end(), [&](const SortKey& a, const SortKey& b) {
-    if (a.head != b.head) return a.head < b.head;
-    const int order = pieces[a.index].text.compare(pieces[b.index].text);
-    return order != 0 ? order < 0 : a.index > b.index;  // Of equal pieces the last comes first.
-  });
-  keys.erase(std::unique(keys.begin(), keys.end(),
-                         [&](const SortKey& a, const SortKey& b) {
-                           return a.head == b.head && pieces[a.index].text == pieces[b.index].text;
-                         }),
-             keys.end());
-  return keys;
-}
+// A piece in sorting order. Pieces and their texts lie scattered in memory: most are sorted and
+// added by what stands here.
+struct SortKey {
+  Head head;
+  uint32_t index;
+  uint32_t size;  // Of the text.
+};
 
-size_t SharedPrefix(std::string_view a, std::string_view b) {
-  const size_t limit = std::min(a.size(), b.size());
-  size_t length = 0;
-  while (length < limit && a[length] == b[length]) ++length;
-  return length;
-}
+class SortedPieces {
+ public:
+  SortedPieces(std::span<const TriePiece> pieces, std::pmr::memory_resource* scratch)
+      : pieces_(pieces), keys_(scratch) {
+    keys_.reserve(pieces.size());
+    for (uint32_t i = 0; i < pieces.size(); ++i) {
+      keys_.push_back({Head(pieces[i].text), i, static_cast<uint32_t>(pieces[i].text.size())});
+    }
+    std::sort(keys_.begin(), keys_.end(), [&](const SortKey& a, const SortKey& b) {
+      const std::strong_ordering order = Compare(a, b);
+      return order != 0 ? order < 0 : a.index > b.index;  // Of equal pieces the last comes first.
+    });
+    const auto equal = [&](const SortKey& a, const SortKey& b) { return Compare(a, b) == 0; };
+    keys_.erase(std::unique(keys_.begin(), keys_.end(), equal), keys_.end());
+  }
+
+  size_t count() const { return keys_.size(); }
+  size_t size(size_t i) const { return keys_[i].size; }
+  int32_t id(size_t i) const { return pieces_[keys_[i].index].id; }
+  uint8_t byte(size_t i, size_t at) const {
+    return at < Head::kBytes ? keys_[i].head[at] : static_cast<uint8_t>(text(keys_[i])[at]);
+  }
+  // Leading bytes that piece `i` shares with the one before it.
+  size_t shared(size_t i) const {
+    if (i == 0) return 0;
+    const SortKey& a = keys_[i - 1];
+    const SortKey& b = keys_[i];
+    const size_t limit = std::min(a.size, b.size);
+    size_t length = std::min(Head::Shared(a.head, b.head), limit);
+    if (length < Head::kBytes) return length;
+    while (length < limit && text(a)[length] == text(b)[length]) ++length;
+    return length;
+  }
+
+ private:
+  std::string_view text(const SortKey& key) const { return pieces_[key.index].text; }
+  std::strong_ordering Compare(const SortKey& a, const SortKey& b) const {
+    if (const std::strong_ordering order = a.head <=> b.head; order != 0) return order;
+    if (a.size <= Head::kBytes && b.size <= Head::kBytes) return a.size <=> b.size;
+    return text(a) <=> text(b);
+  }
+
+  const std::span<const TriePiece> pieces_;
+  std::pmr::vector<SortKey> keys_;
+};
 
 }  // namespace
 
 void PieceTrie::Build(std::span<const TriePiece> pieces, std::pmr::memory_resource* scratch) {
-  const std::pmr::vector<SortKey> keys = SortedUnique(pieces, scratch);
-  const auto text = [&](uint32_t key) { return pieces[keys[key].index].text; };
-  size_t nodes = 1;
+  const SortedPieces sorted(pieces, scratch);
+  size_ = static_cast<int64_t>(sorted.count());
   size_t longest = 0;
-  for (uint32_t i = 0; i < keys.size(); ++i) {
-    nodes += text(i).size() - (i == 0 ? 0 : SharedPrefix(text(i - 1), text(i)));
-    longest = std::max(longest, text(i).size());
-  }
-  root_.fill(kNone);
-  bytes_.clear();
-  first_child_.clear();
-  ids_.assign(nodes, kNoId);
-  bytes_.reserve(nodes);
-  first_child_.reserve(nodes + 1);
-  bytes_.push_back(0);
-  size_ = static_cast<int64_t>(keys.size());
+  for (const TriePiece& piece : pieces) longest = std::max(longest, piece.text.size());
 
-  std::pmr::vector<NodeRange> level(scratch);
-  std::pmr::vector<NodeRange> next(scratch);
-  level.push_back({0, static_cast<uint32_t>(keys.size())});
-  uint32_t node = 0;
-  for (size_t depth = 0; depth <= longest; ++depth) {
-    next.clear();
-    for (const NodeRange& range : level) {
-      first_child_.push_back(static_cast<uint32_t>(bytes_.size()));
-      uint32_t low = range.low;
-      if (low < range.high && text(low).size() == depth) {
-        ids_[node] = pieces[keys[low].index].id;
-        ++low;
-      }
-      while (low < range.high) {
-        const uint8_t byte = static_cast<uint8_t>(text(low)[depth]);
-        uint32_t high = low + 1;
-        while (high < range.high && static_cast<uint8_t>(text(high)[depth]) == byte) ++high;
-        if (node == kRoot) root_[byte] = static_cast<uint32_t>(bytes_.size());
-        bytes_.push_back(byte);
-        next.push_back({low, high});
-        low = high;
-      }
-      ++node;
-    }
-    level.swap(next);
+  // cursors[d]: at first the number of nodes of depth d, then the next of them to be made.
+  std::pmr::vector<uint32_t> cursors(longest + 2, 0, scratch);
+  cursors[0] = 1;
+  for (size_t i = 0; i < sorted.count(); ++i) {
+    for (size_t depth = sorted.shared(i) + 1; depth <= sorted.size(i); ++depth) ++cursors[depth];
   }
-  first_child_.push_back(static_cast<uint32_t>(bytes_.size()));
+  uint32_t nodes = 0;
+  for (uint32_t& cursor : cursors) nodes += std::exchange(cursor, nodes);
+
+  root_.fill(kNone);
+  bytes_.assign(nodes, 0);
+  first_child_.assign(nodes + 1, nodes);
+  ids_.assign(nodes, kNoId);
+  first_child_[kRoot] = 1;
+  for (size_t i = 0; i < sorted.count(); ++i) {
+    uint32_t node = kRoot;
+    for (size_t depth = sorted.shared(i) + 1; depth <= sorted.size(i); ++depth) {
+      node = cursors[depth]++;
+      bytes_[node] = sorted.byte(i, depth - 1);
+      if (depth == 1) root_[bytes_[node]] = node;
+      // Where its first child comes, if it has one: the next node of that depth.
+      first_child_[node] = cursors[depth + 1];
+    }
+    ids_[node] = sorted.id(i);  // Distinct pieces in order: each but an empty one makes a node.
+  }
 }
 
 uint32_t PieceTrie::Walk(uint32_t node, std::string_view text) const {

@@ -30,7 +30,7 @@ class PieceTrie {
       : bytes_(memory), first_child_(memory), ids_(memory) {}
 
   // Replaces the content. Of equal pieces the last one wins. Ids must not be negative. `scratch`
-  // serves the sorting: about 40 bytes a piece. Texts are not kept. Throws what the memory throws.
+  // serves the sorting: 24 bytes a piece. Texts are not kept. Throws what the memory throws.
   void Build(std::span<const TriePiece> pieces, std::pmr::memory_resource* scratch);
 
   // The child of `node` along `byte`, or kNone.
