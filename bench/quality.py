@@ -2,7 +2,7 @@
 """Measures what a number type costs in found entities: `waterline extract` in each, on sentences with
 gold entities.
 
-    ./dev bench quality [--dtypes f32,bf16,int8] [--data DIR] [--json FILE]
+    ./dev bench quality [--dtypes f32,bf16,int8] [--data DIR] [--json FILE] [--record]
 
 A data set is the files of one domain (`crossner_ai_dev.jsonl` and `crossner_ai_train.jsonl` are
 crossner_ai); its labels are all that its gold entities have, its texts the words with a space between
@@ -13,6 +13,8 @@ them. One process a type and data set. An entity is its start, end and label.
     missing, extra          entities that f32 alone finds, and that this type alone finds.
     score difference        of the entities that both find, largest and mean.
     points                  F1 less the F1 of f32.
+
+--record writes the points to dtypes.json of the model, by which --dtype auto chooses.
 
 The exit status is 1 when the F1 of a type is farther from that of f32 than its limit, either way.
 """
@@ -96,7 +98,7 @@ def check_types(arguments):
 
 
 def extract(arguments, dtype, data, scratch):
-    """Of each text, [[start, end, label, score]]; and the instruction set."""
+    """Of each text, [[start, end, label, score]]; and what --stats-json tells."""
     texts, labels, stats = (os.path.join(scratch, name) for name in ("in.jsonl", "labels", "stats"))
     with open(texts, "w", encoding="utf-8") as file:
         file.writelines(json.dumps({"text": text}) + "\n" for text in data.texts)
@@ -109,7 +111,7 @@ def extract(arguments, dtype, data, scratch):
         found = [[[e["start"], e["end"], e["label"], e["score"]] for e in json.loads(line)["entities"]]
                  for line in out]
     with open(stats, encoding="utf-8") as file:
-        return found, json.load(file)["isa"]
+        return found, json.load(file)
 
 
 # --- Figures -------------------------------------------------------------------------------------
@@ -167,6 +169,22 @@ def data_table(data_sets, results):
     return report.grid(rows)
 
 
+def record(arguments, results, stats, about, sentences):
+    """Puts the points into dtypes.json of the model, beside those that other machines measured."""
+    path = pathlib.Path(arguments.model) / "dtypes.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for r in results:
+        measured = {key: round(r[key], 3) for key in ("f1", "agreement")}
+        measured.update(f1_points=round(r["points"], 3), isa=stats[r["dtype"]]["isa"],
+                        program=about["program"], sentences=sentences)
+        if r["dtype"] == "int8":
+            known.setdefault("int8", {})[str(stats["int8"]["input_levels"])] = measured
+        elif r["dtype"] == "bf16":
+            known["bf16"] = measured
+    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    note(f"wrote {path}")
+
+
 # --- The whole -----------------------------------------------------------------------------------
 
 
@@ -182,6 +200,7 @@ def parse_arguments():
     parser.add_argument("--threshold", type=float, default=0.5, help="0.5")
     parser.add_argument("--threads", type=int, default=0, help="0, one for each core")
     parser.add_argument("--isa", help="avx512, avx2 or portable, through WATERLINE_ISA: the best")
+    parser.add_argument("--record", action="store_true", help="write dtypes.json of the model")
     parser.add_argument("--json", metavar="FILE", help="write the machine and all figures")
     arguments = parser.parse_args()
     arguments.dtypes = list(dict.fromkeys(arguments.dtypes.split(",")))
@@ -202,13 +221,14 @@ def main():
     arguments = parse_arguments()
     data_sets = read_data(arguments.data, arguments.limit)
     check_types(arguments)
-    found, isa = {}, ""
+    found, stats = {}, {}
     with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
         for dtype in arguments.dtypes:
             for data in data_sets:
                 note(f"{dtype}, {data.name}: {len(data.texts)} sentences")
-                entities, isa = extract(arguments, dtype, data, scratch)
+                entities, stats[dtype] = extract(arguments, dtype, data, scratch)
                 found.setdefault(dtype, []).append(entities)
+    isa = stats[BASE]["isa"]
     results = [figures(data_sets, found, dtype) for dtype in arguments.dtypes]
 
     about = machine.describe(arguments.program)
@@ -221,6 +241,8 @@ def main():
                     "threads": arguments.threads, "threshold": arguments.threshold,
                     "data_sets": {data.name: {"sentences": len(data.texts), "labels": data.labels}
                                   for data in data_sets}, "types": results}, arguments.json)
+    if arguments.record:
+        record(arguments, results, stats, about, sum(len(data.texts) for data in data_sets))
     broken = [r for r in results if not r["within"]]
     for r in broken:
         note(f"{r['dtype']}: F1 is {r['f1']:.3f} and that of {BASE} {r['f1'] - r['points']:.3f}, "

@@ -24,7 +24,8 @@ import subprocess
 import tempfile
 
 import machine
-from end_to_end import DEFAULT_MODEL, ROOT, fail, note
+from end_to_end import DEFAULT_MODEL
+from project import ROOT, fail, note
 from workloads import DATA
 
 REFERENCE = ROOT / "bench" / "tokens_reference.py"

@@ -18,6 +18,7 @@ void WriteLoadedEngine(const EngineStats& engine, JsonWriter& json) {
   json.IntField("threads", engine.threads);
   json.Field("isa", engine.isa);
   json.Field("dtype", PrecisionName(engine.dtype));
+  if (engine.dtype == Precision::kInt8) json.IntField("input_levels", engine.input_levels);
 }
 
 }  // namespace waterline::cli

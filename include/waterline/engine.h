@@ -248,6 +248,9 @@ struct EngineStats {
   int threads = 0;
   std::string isa;
   Precision dtype = Precision::kF32;  // Never kAuto.
+  // Of int8: a token's inputs are rounded to multiples of their largest / levels; 0 for other
+  // types.
+  int input_levels = 0;
   // Of the process, as the system counts it: pages that are resident now, and the most since its
   // start. 0 where the system does not say.
   size_t resident = 0;

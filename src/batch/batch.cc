@@ -16,6 +16,35 @@ void ShiftWords(int32_t skipped, size_t first, std::pmr::vector<RowRange>& words
   std::fill(end, words.end(), RowRange{});
 }
 
+// Fills batch.read, and turns words and labels from ranges of tokens into ranges of its rows.
+void NoteRead(Pooling pooling, std::pmr::memory_resource* memory, Batch& batch) {
+  for (RowRange& word : batch.words) {
+    if (word.begin == word.end) continue;
+    if (pooling == Pooling::kFirst) word.end = word.begin + 1;
+    if (pooling == Pooling::kLast) word.begin = word.end - 1;
+  }
+  std::pmr::vector<int32_t> row(batch.ids.size(), -1, memory);  // Of each token; -1: not read.
+  const auto mark = [&](const RowRange& range) {
+    std::fill(row.begin() + range.begin, row.begin() + range.end, 0);
+  };
+  std::for_each(batch.words.begin(), batch.words.end(), mark);
+  std::for_each(batch.labels.begin(), batch.labels.end(), mark);
+  batch.read.reserve(static_cast<size_t>(std::count(row.begin(), row.end(), 0)));
+  for (size_t t = 0; t < row.size(); ++t) {
+    if (row[t] < 0) continue;
+    row[t] = static_cast<int32_t>(batch.read.size());
+    batch.read.push_back({static_cast<int32_t>(t), static_cast<int32_t>(t) + 1});
+  }
+  const auto move = [&](RowRange& range) {
+    if (range.begin == range.end) return;
+    const int32_t size = range.end - range.begin;
+    range.begin = row[static_cast<size_t>(range.begin)];
+    range.end = range.begin + size;
+  };
+  std::for_each(batch.words.begin(), batch.words.end(), move);
+  std::for_each(batch.labels.begin(), batch.labels.end(), move);
+}
+
 }  // namespace
 
 int64_t Sequence::tokens(const SequenceTemplate& around) const {
@@ -29,6 +58,7 @@ Batch::Batch(std::pmr::memory_resource* memory)
     : ids(memory),
       positions(memory),
       begins(memory),
+      read(memory),
       words(memory),
       word_begins(memory),
       labels(memory),
@@ -36,7 +66,7 @@ Batch::Batch(std::pmr::memory_resource* memory)
       score_begins(memory) {}
 
 Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTemplate& around,
-                int64_t widths, std::pmr::memory_resource* memory) {
+                int64_t widths, Pooling pooling, std::pmr::memory_resource* memory) {
   Batch batch(memory);
   int64_t tokens = 0, words = 0, labels = 0;
   for (const Sequence* s : sequences) {
@@ -87,6 +117,7 @@ Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTempla
     batch.score_begins.push_back(batch.score_begins.back() +
                                  s->words() * widths * s->prompt->labels());
   }
+  NoteRead(pooling, memory, batch);
   return batch;
 }
 

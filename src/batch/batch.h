@@ -31,14 +31,18 @@ struct Sequence {
   int64_t tokens(const SequenceTemplate& around) const;
 };
 
-// Counts decide how much memory a pass needs: two batches with equal begins have equal plans.
+// Counts decide how much memory a pass needs: two batches with equal begins and equally many rows
+// that are read have equal plans.
 struct Batch {
-  std::pmr::vector<int32_t> ids;           // [T]
-  std::pmr::vector<int32_t> positions;     // [T] index in the own sequence.
-  std::pmr::vector<int32_t> begins;        // [B + 1] over tokens.
-  std::pmr::vector<RowRange> words;        // [W] tokens of each word, rows of the hidden states.
+  std::pmr::vector<int32_t> ids;        // [T]
+  std::pmr::vector<int32_t> positions;  // [T] index in the own sequence.
+  std::pmr::vector<int32_t> begins;     // [B + 1] over tokens.
+  // [R] the tokens whose hidden states the head reads, ascending, each a range of one. The last
+  // layer of an encoder computes these alone: they are the rows of its hidden states.
+  std::pmr::vector<RowRange> read;
+  std::pmr::vector<RowRange> words;        // [W] rows of the hidden states that make each word.
   std::pmr::vector<int32_t> word_begins;   // [B + 1] over words.
-  std::pmr::vector<RowRange> labels;       // [C] token that stands for each label.
+  std::pmr::vector<RowRange> labels;       // [C] row that stands for each label.
   std::pmr::vector<int32_t> label_begins;  // [B + 1] over labels.
   std::pmr::vector<int64_t> score_begins;  // [B + 1] over scores: words * widths * labels of each.
 
@@ -46,8 +50,9 @@ struct Batch {
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
 };
 
-// Packs `sequences` in the order given. `widths` is the head's K.
+// Packs `sequences` in the order given. `widths` is the head's K, `pooling` how it makes a word of
+// its tokens.
 Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTemplate& around,
-                int64_t widths, std::pmr::memory_resource* memory);
+                int64_t widths, Pooling pooling, std::pmr::memory_resource* memory);
 
 }  // namespace waterline

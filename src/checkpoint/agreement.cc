@@ -10,15 +10,15 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-// f1_lost of one measurement.
-std::optional<double> ReadLost(Fields& fields, std::string_view key, dom::element value) {
-  dom::element lost;
+// f1_points of one measurement.
+std::optional<double> ReadPoints(Fields& fields, std::string_view key, dom::element value) {
+  dom::element stored;
   double points = 0;
-  if (value["f1_lost"].get(lost) == simdjson::SUCCESS && lost.is_number() &&
-      lost.get(points) == simdjson::SUCCESS) {
+  if (value["f1_points"].get(stored) == simdjson::SUCCESS && stored.is_number() &&
+      stored.get(points) == simdjson::SUCCESS) {
     return points;
   }
-  fields.Wrong(key, value, "an object with a number f1_lost");
+  fields.Wrong(key, value, "an object with a number f1_points");
   return std::nullopt;
 }
 
@@ -38,8 +38,8 @@ void ReadInt8(Fields& fields, Agreement& agreement) {
       inner.Wrong(fmt::format("{} is not a number of levels", entry.key));
       continue;
     }
-    if (const auto lost = ReadLost(inner, entry.key, entry.value)) {
-      agreement.int8_lost[levels] = *lost;
+    if (const auto found = ReadPoints(inner, entry.key, entry.value)) {
+      agreement.int8[levels] = *found;
     }
   }
   fields.Join(inner);
@@ -56,7 +56,7 @@ Result<Agreement> ReadAgreement(const std::filesystem::path& directory) {
   if (!object.ok()) return object.error();
   Fields fields(*object, "");
   Agreement agreement;
-  if (const auto bf16 = fields.Value("bf16")) agreement.bf16_lost = ReadLost(fields, "bf16", *bf16);
+  if (const auto bf16 = fields.Value("bf16")) agreement.bf16 = ReadPoints(fields, "bf16", *bf16);
   ReadInt8(fields, agreement);
   if (!fields.problems().empty()) return fields.BadFile(file);
   return agreement;

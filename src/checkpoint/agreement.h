@@ -1,12 +1,11 @@
 // dtypes.json: what shorter types were measured to cost a checkpoint.
 //
-//   {"data": "...", "program": "...", "f32_f1": 61.5,
-//    "bf16": {"f1_lost": 0.01}, "int8": {"127": {"f1_lost": 0.2}, "2047": {"f1_lost": -0.03}}}
+//   {"bf16": {"f1_points": -0.01}, "int8": {"127": {"f1_points": -0.2}, "2047": {"f1_points":
+//   0.03}}}
 //
-// f1_lost is in points: the F1 of f32 less that of the type, on the same sentences. int8 depends on
-// the levels that a row of inputs is rounded to, which instruction sets differ in. Written by
-// ./dev bench quality.
-// SPDX-License-Identifier: Apache-2.0
+// f1_points is the F1 of the type less that of f32, in points, on the same sentences. int8 depends
+// on the levels that a row of inputs is rounded to, which instruction sets differ in. Other keys
+// are for people. Written by ./dev bench quality --record. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
@@ -19,8 +18,8 @@
 namespace waterline {
 
 struct Agreement {
-  std::optional<double> bf16_lost;
-  std::map<int64_t, double> int8_lost;  // By levels.
+  std::optional<double> bf16;      // Points of F1.
+  std::map<int64_t, double> int8;  // By levels.
 };
 
 // Reads `directory`/dtypes.json; empty without such a file.

@@ -33,6 +33,10 @@ Mat Bert::Forward(Ops& ops, const Batch& batch) const {
     Mat qkv = ops.Linear(x, l.qkv, Act::kNone, "queries, keys, values");
     Mat z = ops.Attention(qkv, batch.begins, heads_, scale, nullptr);
     qkv.Release();
+    if (&l == &layers_.back()) {
+      z = ops.Pool(z, batch.read, Pooling::kFirst, "attention");
+      x = ops.Pool(x, batch.read, Pooling::kFirst, "hidden states");
+    }
     Mat y = ops.Linear(z, l.o, Act::kNone, "attention output");
     z.Release();
     ops.AddLayerNorm(y, x, l.attention_norm);

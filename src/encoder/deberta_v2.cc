@@ -56,6 +56,10 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch) const {
     Mat qkv = ops.Linear(x, l.qkv, Act::kNone, "queries, keys, values");
     Mat z = ops.Attention(qkv, batch.begins, heads_, scale_, relative_ ? &relative : nullptr);
     qkv.Release();
+    if (&l == &layers_.back()) {
+      z = ops.Pool(z, batch.read, Pooling::kFirst, "attention");
+      x = ops.Pool(x, batch.read, Pooling::kFirst, "hidden states");
+    }
     Mat y = ops.Linear(z, l.o, Act::kNone, "attention output");
     z.Release();
     ops.AddLayerNorm(y, x, l.attention_norm);
@@ -63,6 +67,9 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch) const {
     x = ops.FeedForward(y, l.up, act_, l.down, "hidden states");
     ops.AddLayerNorm(x, y, l.output_norm);
     if (convolution_ && &l == &layers_.front()) {
+      if (layers_.size() == 1) {
+        convolved = ops.Pool(convolved, batch.read, Pooling::kFirst, "convolution");
+      }
       ops.AddLayerNorm(x, convolved, convolution_->norm);
       convolved.Release();
     }

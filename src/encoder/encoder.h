@@ -21,7 +21,7 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  // Hidden states [T, width()] of all tokens of the batch.
+  // Hidden states [R, width()] of the tokens batch.read.
   virtual Mat Forward(Ops& ops, const Batch& batch) const = 0;
   virtual int64_t width() const = 0;
   // Most tokens one sequence may have.

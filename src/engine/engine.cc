@@ -9,6 +9,7 @@
 #include "engine/call.h"
 #include "engine/engine_state.h"
 #include "engine/lease.h"
+#include "engine/precision.h"
 #include "memory/machine.h"
 
 namespace waterline {
@@ -88,6 +89,8 @@ EngineStats Engine::Stats() const {
   const Impl& impl = *impl_;
   const Budget& budget = *impl.budget;
   const ResidentMemory resident = ReadResidentMemory();
+  const Kernels& kernels = *impl.settings.kernels;
+  const Precision precision = (*impl.model)->checkpoint.precision;
   return {.memory_budget = budget.limit(),
           .automatic = impl.settings.automatic,
           .available = impl.settings.available,
@@ -115,8 +118,9 @@ EngineStats Engine::Stats() const {
           .last_plan = impl.counters.last_plan,
           .batch_tokens = impl.batch_tokens,
           .threads = impl.settings.threads,
-          .isa = impl.settings.kernels->name(),
-          .dtype = (*impl.model)->checkpoint.precision,
+          .isa = kernels.name(),
+          .dtype = precision,
+          .input_levels = kernels.InputRounding(TypesOf(precision).encoder).levels,
           .resident = resident.now,
           .resident_peak = resident.peak};
 }

@@ -163,6 +163,10 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
   const int64_t tokens = shape.tokens + 3 * shape.labels + 3;
   batch.ids.resize(static_cast<size_t>(shape.texts * tokens));
   batch.positions.resize(batch.ids.size());
+  const Pooling pooling = network.head->pooling();
+  const bool one_each = pooling == Pooling::kFirst || pooling == Pooling::kLast;
+  batch.read.resize(
+      static_cast<size_t>(shape.texts * ((one_each ? shape.words : shape.tokens) + shape.labels)));
   batch.words.resize(static_cast<size_t>(shape.texts * shape.words));
   batch.labels.resize(static_cast<size_t>(shape.texts * shape.labels));
   for (int64_t t = 0; t <= shape.texts; ++t) {

@@ -180,8 +180,8 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
   std::pmr::vector<const Sequence*> sequences(setup.staging);
   sequences.reserve(items.size());
   for (const PassItem* item : items) sequences.push_back(&item->sequence);
-  const Batch batch =
-      MakeBatch(sequences, setup.around, setup.network->head->widths(), setup.staging);
+  const Batch batch = MakeBatch(sequences, setup.around, setup.network->head->widths(),
+                                setup.network->head->pooling(), setup.staging);
   const Plan plan = PlanPass(*setup.network, *setup.kernels, batch, setup.staging);
   if (setup.plan == nullptr) ++setup.counters->plans;
   if (items.size() > 1 && plan.bytes > setup.workspace->share()) return false;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/precision.h"
 
+#include <cmath>
+
 #include "checkpoint/agreement.h"
 
 namespace waterline {
 namespace {
 
-// Points of F1 that a type may lose against f32 and still be chosen.
-constexpr double kMostLostBf16 = 0.1;
-constexpr double kMostLostInt8 = 0.5;
+// Points of F1 that a type may be away from f32 and still be chosen.
+constexpr double kBf16Limit = 0.1;
+constexpr double kInt8Limit = 0.5;
 
 }  // namespace
 
@@ -28,11 +30,11 @@ Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::pa
   if (precision != Precision::kAuto) return precision;
   const Result<Agreement> shown = ReadAgreement(directory);
   if (!shown.ok()) return shown.error();
-  const auto int8 = shown->int8_lost.find(kernels.InputRounding(WeightType::kInt8).levels);
-  if (int8 != shown->int8_lost.end() && int8->second <= kMostLostInt8) return Precision::kInt8;
-  // Without instructions for bf16 its products are those of f32.
+  const auto int8 = shown->int8.find(kernels.InputRounding(WeightType::kInt8).levels);
+  if (int8 != shown->int8.end() && std::abs(int8->second) <= kInt8Limit) return Precision::kInt8;
+  // Without instructions for bf16 its products cost as much as those of f32.
   const bool bf16_is_faster = kernels.InputRounding(WeightType::kBf16).bf16;
-  if (bf16_is_faster && shown->bf16_lost && *shown->bf16_lost <= kMostLostBf16) {
+  if (bf16_is_faster && shown->bf16 && std::abs(*shown->bf16) <= kBf16Limit) {
     return Precision::kBf16;
   }
   return Precision::kF32;

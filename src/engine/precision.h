@@ -20,7 +20,7 @@ struct LayerTypes {
 LayerTypes TypesOf(Precision precision);
 
 // `precision`, or for kAuto the fastest type on `kernels` for which dtypes.json in the model's
-// `directory` shows agreement with f32: an F1 of at most 0.1 points below it for bf16, and 0.5 for
+// `directory` shows agreement with f32: an F1 within 0.1 points of it for bf16, and within 0.5 for
 // int8 with inputs of as many levels as the kernels have. Without the file f32.
 // Errors: kBadModel  the file is not what docs/dtypes.md describes; names the key.
 Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,

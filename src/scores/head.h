@@ -29,6 +29,8 @@ class Head {
 
   // Logits of every span and label. Takes the hidden states so that their memory can go early.
   virtual Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const = 0;
+  // How a word is made of the hidden states of its tokens.
+  virtual Pooling pooling() const = 0;
   // Widest span in words.
   virtual int64_t widths() const = 0;
   // Width of span and label vectors.

@@ -16,6 +16,7 @@ class SpanMarker final : public Head {
                                             Binder weights);
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
+  Pooling pooling() const override { return pooling_; }
   int64_t widths() const override { return widths_; }
   int64_t vector_width() const override { return width_; }
   Result<void> SpanVector(const Scores& scores, int64_t start, int64_t end, float* out,

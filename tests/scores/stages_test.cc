@@ -75,7 +75,10 @@ Batch ReadBatch(const TensorFile& stages, const GlinerConfig& config, int64_t wi
   const std::vector<int32_t> mask = Ints(stages, *stages.Find("input.words_mask"));
   batch.ids.assign(ids.begin(), ids.end());
   const auto tokens = static_cast<int32_t>(ids.size());
-  for (int32_t t = 0; t < tokens; ++t) batch.positions.push_back(t);
+  for (int32_t t = 0; t < tokens; ++t) {
+    batch.positions.push_back(t);
+    batch.read.push_back({t, t + 1});
+  }
   batch.begins = {0, tokens};
   const int32_t words = Ints(stages, *stages.Find("input.text_lengths"))[0];
   batch.words.resize(static_cast<size_t>(words));

@@ -1,0 +1,135 @@
+// bf16 and int8: near f32, the same in every batch, smaller; and what auto chooses.
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/precision.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "engine/models.h"
+#include "engine/random_texts.h"
+
+namespace waterline {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<Label> kLabels = {{"person"}, {"organization"}, {"location"}, {"date"}};
+
+const std::vector<std::string> kTexts = {
+    "Angela Merkel met Barack Obama in Berlin in 2013.",
+    "Cristiano Ronaldo played for Manchester United, Real Madrid and Juventus.",
+    "In 1969 Neil Armstrong walked on the Moon; NASA had sent him from Florida.",
+    "Apple was founded by Steve Jobs and Steve Wozniak in California.",
+    "no names here",
+};
+
+// Copies of a model whose dtypes.json the tests write.
+class AutoTest : public testing::Test {
+ protected:
+  AutoTest() { fs::copy(DefaultModel(), directory_, fs::copy_options::recursive); }
+  ~AutoTest() override { fs::remove_all(directory_); }
+
+  void Show(const std::string& text) { std::ofstream(directory_ / "dtypes.json") << text; }
+  Precision Chosen(const char* isa) {
+    return MustLoad(directory_, {.dtype = Precision::kAuto, .isa = isa}).Stats().dtype;
+  }
+
+  fs::path directory_ = fs::temp_directory_path() / ("waterline-auto-" + std::to_string(getpid()));
+};
+
+TEST(Precision, ShorterTypesFindWhatF32Finds) {
+  const std::vector<Extraction> expected = MustExtract(MustLoad(DefaultModel()), kTexts, kLabels);
+  for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
+    SCOPED_TRACE(PrecisionName(dtype));
+    const auto found = MustExtract(MustLoad(DefaultModel(), {.dtype = dtype}), kTexts, kLabels);
+    float most = 0;
+    for (size_t t = 0; t < kTexts.size(); ++t) {
+      ASSERT_EQ(found[t].entities.size(), expected[t].entities.size()) << kTexts[t];
+      for (size_t i = 0; i < found[t].entities.size(); ++i) {
+        const Entity &a = found[t].entities[i], &b = expected[t].entities[i];
+        EXPECT_EQ(a.start, b.start);
+        EXPECT_EQ(a.end, b.end);
+        EXPECT_EQ(a.label, b.label);
+        most = std::max(most, std::abs(a.score - b.score));
+      }
+    }
+    EXPECT_LT(most, dtype == Precision::kBf16 ? 0.01 : 0.05);
+    EXPECT_GT(most, 0);  // It is another type that ran.
+  }
+}
+
+TEST(Precision, ATextHasTheSameAnswerAloneInABatchAndWithAnyThreadsAndBudget) {
+  for (const std::string& model : {DefaultModel(), GoldenModel("us_markerV0_proj")}) {
+    for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
+      SCOPED_TRACE(model + " " + PrecisionName(dtype));
+      const size_t smallest = Inspect(model, {.threads = 1, .dtype = dtype})->smallest_budget;
+      const Engine tight =
+          MustLoad(model, {.memory_budget = smallest, .threads = 1, .dtype = dtype});
+      const Engine roomy = MustLoad(model, {.threads = 3, .dtype = dtype});
+      const std::vector<Extraction> together =
+          MustExtract(roomy, kTexts, kLabels, {.threshold = 0.1f});
+      EXPECT_TRUE(SameAnswers(MustExtract(tight, kTexts, kLabels, {.threshold = 0.1f}), together));
+      for (size_t t = 0; t < kTexts.size(); ++t) {
+        const auto alone = MustExtract(roomy, {kTexts[t]}, kLabels, {.threshold = 0.1f});
+        EXPECT_TRUE(SameAnswer(alone[0], together[t])) << kTexts[t];
+      }
+      EXPECT_LE(tight.Stats().peak, smallest);
+    }
+  }
+}
+
+TEST(Precision, WeightsTakeTheBytesOfTheirType) {
+  const size_t f32 = MustLoad(DefaultModel()).Stats().weights;
+  EXPECT_LT(MustLoad(DefaultModel(), {.dtype = Precision::kBf16}).Stats().weights, f32 * 6 / 10);
+  EXPECT_LT(MustLoad(DefaultModel(), {.dtype = Precision::kInt8}).Stats().weights, f32 * 4 / 10);
+}
+
+TEST(Precision, ModelsOfTwoTypesAreTwoModels) {
+  const Engine f32 = MustLoad(DefaultModel());
+  const Engine int8 = MustLoad(DefaultModel(), {.dtype = Precision::kInt8});
+  EXPECT_EQ(f32.Stats().dtype, Precision::kF32);
+  EXPECT_EQ(int8.Stats().dtype, Precision::kInt8);
+  EXPECT_GT(int8.Stats().input_levels, 0);
+  EXPECT_FALSE(SameAnswers(MustExtract(f32, kTexts, kLabels), MustExtract(int8, kTexts, kLabels)));
+}
+
+TEST_F(AutoTest, TakesF32WhereNothingIsShown) {
+  fs::remove(directory_ / "dtypes.json");
+  EXPECT_EQ(Chosen("portable"), Precision::kF32);
+}
+
+TEST_F(AutoTest, TakesInt8WhereItsAgreementIsShownForTheLevelsOfTheMachine) {
+  Show(R"({"int8": {"127": {"f1_points": -0.4}}})");
+  EXPECT_EQ(Chosen("portable"), Precision::kInt8);
+  if (CpuKernels("avx2") != nullptr) {
+    EXPECT_EQ(Chosen("avx2"), Precision::kF32);
+  }
+  Show(R"({"int8": {"127": {"f1_points": -0.6}, "2047": {"f1_points": 0}}})");
+  EXPECT_EQ(Chosen("portable"), Precision::kF32);
+  if (CpuKernels("avx2") != nullptr) {
+    EXPECT_EQ(Chosen("avx2"), Precision::kInt8);
+  }
+}
+
+TEST_F(AutoTest, LeavesBf16WhereItIsNoFaster) {
+  Show(R"({"bf16": {"f1_points": 0}})");
+  EXPECT_EQ(Chosen("portable"), Precision::kF32);
+}
+
+TEST_F(AutoTest, RefusesABrokenFile) {
+  Show(R"({"int8": 3})");
+  const auto engine = Engine::Load(directory_, {.dtype = Precision::kAuto});
+  ASSERT_FALSE(engine.ok());
+  EXPECT_EQ(engine.error().code, Code::kBadModel);
+  EXPECT_THAT(engine.error().message, testing::HasSubstr("int8 is 3"));
+  // Who names a type does not need it.
+  EXPECT_TRUE(Engine::Load(directory_, {.dtype = Precision::kInt8}).ok());
+}
+
+}  // namespace
+
+}  // namespace waterline
