@@ -163,7 +163,7 @@ void RunAmxGemm(const Gemm& g) {
       float* const c = g.c + n;
       for (int64_t z = 0; z < width; z += kLanes) {
         const int64_t lanes = width - z < kLanes ? width - z : kLanes;
-        const Finish<Dot> finish(g, n + z, lanes);
+        const FinishOf<Dot> finish(g, n + z, lanes);
         for (int64_t r = row; r < end; ++r) {
           const int64_t t = r - row < kAmxRows ? 0 : 1;
           float* const to = c + r * g.c_stride + z;

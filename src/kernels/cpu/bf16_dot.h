@@ -9,6 +9,7 @@ namespace {
 struct Bf16Dot {
   static constexpr int64_t kGroup = 2, kStored = 4;
   static constexpr bool kIntegers = false;
+  static constexpr int32_t kBias = 0;
   static void Add(Vec& sum, Vec a, Vec b) { AddBf16Products(sum, a, b); }
 };
 

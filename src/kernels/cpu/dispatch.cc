@@ -47,9 +47,9 @@ struct Features {
     if (most >= 1) __get_cpuid_count(7, 1, &eax, &ebx, &rest, &rest);
   }
 };
-constexpr unsigned kAvxVnni = 1u << 4, kAvx512Bf16 = 1u << 5;                     // eax
-constexpr unsigned kAvx512Vnni = 1u << 11;                                        // ecx
-constexpr unsigned kAmx = 1u << 22 | 1u << 24 | 1u << 25;  // edx: bf16, tile, int8.
+constexpr unsigned kAvxVnni = 1u << 4, kAvx512Bf16 = 1u << 5;  // eax
+constexpr unsigned kAvx512Vnni = 1u << 11;                     // ecx
+constexpr unsigned kAmx = 1u << 22 | 1u << 24 | 1u << 25;      // edx: bf16, tile, int8.
 
 bool HasAvxVnni() { return HasAvx2() && (Features().eax & kAvxVnni) != 0; }
 bool HasAvx512Vnni() { return HasAvx512() && (Features().ecx & kAvx512Vnni) != 0; }
@@ -69,8 +69,7 @@ bool RequestTiles() {
 #endif
 }
 bool HasAmx() {
-  static const bool has =
-      HasAvx512Bf16() && (Features().edx & kAmx) == kAmx && RequestTiles();
+  static const bool has = HasAvx512Bf16() && (Features().edx & kAmx) == kAmx && RequestTiles();
   return has;
 }
 

@@ -15,7 +15,7 @@
 
 namespace waterline {
 
-const Isa kAmxIsa = MakeIsa("amx", OnTiles<AmxBf16Dot>(Bf16Product()),
-                            OnTiles<AmxQuadDot>(ProductOf<QuadDot>()));
+const Isa kAmxIsa =
+    MakeIsa("amx", OnTiles<AmxBf16Dot>(Bf16Product()), OnTiles<AmxQuadDot>(ProductOf<QuadDot>()));
 
 }  // namespace waterline

@@ -125,12 +125,14 @@ void StoreN(Vec x, float* p, int64_t n) { n == kLanes ? x.Store(p) : x.StorePart
 //   kGroup     terms of a group
 //   kStored    bytes of a group of b in memory; less than 4 where Widen makes a vector of them
 //   kIntegers  sums are int32 in the bits of the floats
+//   kBias      what Store adds to quantised terms of a
 //   Add        sum += a · b, lane by lane
 // kIntegers: AddProduct's rounding does not apply, sums are exact.
 
 struct F32Dot {
   static constexpr int64_t kGroup = 1, kStored = 4;
   static constexpr bool kIntegers = false;
+  static constexpr int32_t kBias = 0;
   static void Add(Vec& sum, Vec a, Vec b) { AddProduct(sum, a, b); }
 };
 
@@ -141,7 +143,7 @@ struct WidenedBf16Dot : F32Dot {
 };
 
 // What becomes of the sums of columns col ... col + n - 1.
-template <typename Dot>
+template <bool kIntegers, bool kHasOffset>
 struct Finish {
   __attribute__((always_inline)) Finish(const Gemm& gemm, int64_t col, int64_t n)
       : g(gemm),
@@ -149,17 +151,17 @@ struct Finish {
         bias(has_bias ? LoadN(gemm.bias + col, n) : Vec::Set(0)),
         scale(Vec::Set(1)),
         offset(Vec::Set(0)) {
-    if constexpr (Dot::kIntegers) {
+    if constexpr (kIntegers) {
       if (!g.last) return;
       scale = LoadN(g.column_scale + col, n);
-      if (Dot::kBias != 0) offset = LoadN(reinterpret_cast<const float*>(g.offset) + col, n);
+      if (kHasOffset) offset = LoadN(reinterpret_cast<const float*>(g.offset) + col, n);
     }
   }
 
   __attribute__((always_inline)) Vec operator()(Vec x, int64_t row) const {
-    if constexpr (Dot::kIntegers) {
+    if constexpr (kIntegers) {
       if (!g.last) return x;
-      if (Dot::kBias != 0) x = SubtractInts(x, offset);
+      if (kHasOffset) x = SubtractInts(x, offset);
       return FloatsOfInts(x) * (scale * Vec::Set(g.row_scale[row])) + bias;
     } else {
       if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row]);
@@ -172,6 +174,9 @@ struct Finish {
   const bool has_bias;
   Vec bias, scale, offset;
 };
+
+template <typename Dot>
+using FinishOf = Finish<Dot::kIntegers, Dot::kBias != 0>;
 
 // Where the tiles of one panel read and write.
 struct PanelArgs {
@@ -231,7 +236,7 @@ __attribute__((noinline)) void Tile(const Gemm& g, const PanelArgs& panel, int64
 #pragma GCC unroll 4
   for (int z = 0; z < kVecs; ++z) {
     const int64_t n = z < whole ? kLanes : tail;
-    const Finish<Dot> finish(g, panel.first_col + z * kLanes, n);
+    const FinishOf<Dot> finish(g, panel.first_col + z * kLanes, n);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       StoreN(finish(sum[r][z], row + r), c + r * c_stride + z * kLanes, n);

@@ -96,9 +96,7 @@ Vec SubtractInts(Vec a, Vec b) {
       _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
 }
 
-[[maybe_unused]] void AddPairProducts(Vec& sum, Vec a, Vec b) {
-  MultiplyAddInt16(sum.v, a.v, b.v);
-}
+[[maybe_unused]] void AddPairProducts(Vec& sum, Vec a, Vec b) { MultiplyAddInt16(sum.v, a.v, b.v); }
 [[maybe_unused]] Vec WidenInt8(const std::byte* p) {
   const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return {_mm512_castsi512_ps(_mm512_cvtepi8_epi16(bytes))};
@@ -115,9 +113,7 @@ Vec SubtractInts(Vec a, Vec b) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x.v)));
 }
 
-[[maybe_unused]] void AddBf16Products(Vec& sum, Vec a, Vec b) {
-  MultiplyAddBf16(sum.v, a.v, b.v);
-}
+[[maybe_unused]] void AddBf16Products(Vec& sum, Vec a, Vec b) { MultiplyAddBf16(sum.v, a.v, b.v); }
 [[maybe_unused]] void StoreBf16(Vec x, std::byte* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), NarrowToBf16(x.v));
 }
