@@ -60,7 +60,7 @@ bool RequestTiles() {
 #if defined(__linux__)
   constexpr unsigned kTileConfig = 1u << 17, kTileData = 1u << 18;
   unsigned eax = 0, edx = 0;
-  asm("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));  // AVX-512 implies OSXSAVE.
+  asm volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));  // AVX-512 implies OSXSAVE.
   if ((eax & (kTileConfig | kTileData)) != (kTileConfig | kTileData)) return false;
   constexpr long kRequestPermission = 0x1023, kTileDataFeature = 18;  // ARCH_REQ_XCOMP_PERM
   return syscall(SYS_arch_prctl, kRequestPermission, kTileDataFeature) == 0;
