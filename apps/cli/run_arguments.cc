@@ -63,7 +63,10 @@ void AddEngineFlags(CLI::App& command, RunArguments& arguments) {
             })
       ->option_text("N")
       ->group("Model");
-  command.add_option("--isa", arguments.engine.isa, "avx512, avx2 or portable")->group("");
+  command
+      .add_option("--isa", arguments.engine.isa,
+                  "amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or portable")
+      ->group("");
 }
 
 std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& arguments) {

@@ -65,7 +65,8 @@ double FmaPeak(const char* isa) {
 #if defined(__x86_64__)
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
   static const double avx2 = Best(RunAvx2);
-  if (std::strcmp(isa, "avx512") != 0) return avx2;
+  const bool is_wide = std::strncmp(isa, "avx512", 6) == 0 || std::strcmp(isa, "amx") == 0;
+  if (!is_wide) return avx2;
   static const double avx512 = __builtin_cpu_supports("avx512f") ? Best(RunAvx512) : 0;
   return avx512;
 #else

@@ -4,8 +4,8 @@
 
 namespace waterline {
 
-// Measured GFLOP/s of one core with the widest registers of `isa` ("avx512", "avx2"); for other
-// instruction sets, of AVX2 or, without it, 0. Takes about 50 ms the first time.
+// Measured f32 GFLOP/s of one core with the widest registers of `isa` (AVX-512's for "avx512...",
+// "amx"); for other instruction sets, of AVX2 or, without it, 0. Takes about 50 ms the first time.
 double FmaPeak(const char* isa);
 
 }  // namespace waterline

@@ -75,7 +75,8 @@ struct EngineOptions {
   // as a worker's share of the workspace holds, up to 1024, beyond which a CPU gains nothing.
   int64_t batch_tokens = 0;
   Precision dtype = Precision::kF32;
-  // Instruction set: "avx512", "avx2", "portable"; empty: WATERLINE_ISA, or the machine's best.
+  // Instruction set: "amx", "avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2" or "portable";
+  // empty: WATERLINE_ISA, or the machine's best.
   std::string isa = {};
   // Several engines in one number: what this one holds is taken from it too, and memory_budget is
   // then the most that this one may take.

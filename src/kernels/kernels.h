@@ -147,9 +147,9 @@ class Kernels {
   virtual void ClearEmpty(std::span<const RowRange> ranges, MatView x) const = 0;
 };
 
-// The fastest f32 kernels of this machine. `isa` forces one: "avx512", "avx2", "portable"; nullptr
-// or "" takes the environment variable WATERLINE_ISA, and without it the best. nullptr when the
-// machine lacks `isa` or there is no such name. The object lives for ever.
+// The fastest kernels of this machine. `isa` forces one of CpuIsaNames(); nullptr or "" takes the
+// environment variable WATERLINE_ISA, and without it the best. nullptr when the machine lacks `isa`
+// or there is no such name. The object lives for ever.
 const Kernels* CpuKernels(const char* isa = nullptr);
 // Every instruction set this build has, fastest first, whether or not the machine can run it.
 std::span<const char* const> CpuIsaNames();

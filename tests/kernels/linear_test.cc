@@ -1,7 +1,10 @@
 // The linear map of every instruction set against double sums, and its promise of same answers.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -69,6 +72,60 @@ TEST_P(LinearTest, QuantisedRowsOfAnySizeKeepTheirRelativeError) {
     RunLinear(kernels(), x, w.weight, Act::kNone, out);
     RunLinear(reference(), x, expected_w.weight, Act::kNone, expected);
     EXPECT_LE(LargestDifference(out, expected), 2e-6 * size) << size;
+  }
+}
+
+// Of every remainder of rows and of whole tiles of them, with sums cut in two and a tail of terms.
+TEST_P(LinearTest, AnyNumberOfRowsMatches) {
+  constexpr int64_t kMost = 70, kIn = 775, kOut = 35;
+  OwnedMat x = RandomMat(kMost, kIn, 1);
+  const std::vector<float> from = OwnedWeight::Rows(kOut, kIn, 2);
+  for (const WeightType type : kWeightTypes) {
+    const OwnedWeight w(kernels(), from, kOut, kIn, true, type);
+    const OwnedWeight expected_w(reference(), from, kOut, kIn, true, type);
+    OwnedMat expected(kMost, kOut);
+    RunLinear(reference(), x, expected_w.weight, Act::kRelu, expected);
+    for (int64_t rows = 1; rows <= kMost; ++rows) {
+      OwnedMat out(rows, kOut);
+      RunLinear(kernels(), x.view().Rows(0, rows), w.weight, Act::kRelu, out);
+      ASSERT_LE(LargestDifference(out, expected.view().Rows(0, rows)), Tolerance(kIn))
+          << WeightTypeName(type) << " " << rows;
+    }
+  }
+}
+
+// Bit for bit where inputs are rounded to bf16: halfway cases go to even, NaN and infinity stay.
+TEST_P(LinearTest, Bf16InputsRoundAsTheTypeSays) {
+  const auto halfway = [](uint32_t bits) { return std::bit_cast<float>(bits); };
+  const float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
+  const float inputs[] = {1,
+                          -1,
+                          halfway(0x3f808000),
+                          halfway(0x3f818000),
+                          halfway(0xbf818000),
+                          halfway(0x3f808001),
+                          halfway(0x3f807fff),
+                          3.0e38f,
+                          std::numeric_limits<float>::max(),
+                          infinity,
+                          -infinity,
+                          nan,
+                          halfway(0x7f800001),
+                          halfway(0xffbfffff),
+                          0};
+  constexpr int64_t kRows = std::size(inputs);
+  OwnedMat x(kRows, 1);
+  for (int64_t r = 0; r < kRows; ++r) x.view().row(r)[0] = inputs[r];
+  const OwnedWeight one(kernels(), {1}, 1, 1, false, WeightType::kBf16);
+  const OwnedWeight expected_one(reference(), {1}, 1, 1, false, WeightType::kBf16);
+  OwnedMat out(kRows, 1);
+  OwnedMat expected(kRows, 1);
+  RunLinear(kernels(), x, one.weight, Act::kNone, out);
+  RunLinear(reference(), x, expected_one.weight, Act::kNone, expected);
+  for (int64_t r = 0; r < kRows; ++r) {
+    const float got = out.view().row(r)[0], wanted = expected.view().row(r)[0];
+    EXPECT_TRUE(got == wanted || (std::isnan(got) && std::isnan(wanted)))
+        << inputs[r] << " " << got;
   }
 }
 

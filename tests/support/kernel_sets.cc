@@ -62,6 +62,7 @@ const char* WeightTypeName(WeightType type) {
 
 void RunLinear(const Kernels& kernels, MatView x, const Weight& w, Act act, MatView out) {
   AlignedBytes scratch(kernels.LinearScratchBytes(x.rows, w));
+  std::fill(scratch.span().begin(), scratch.span().end(), std::byte{0xff});  // NaN
   kernels.Linear(x, w, act, scratch.span(), out);
 }
 

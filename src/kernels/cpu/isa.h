@@ -102,8 +102,12 @@ struct Isa {
 
 extern const Isa kPortableIsa;
 #if defined(__x86_64__)
-extern const Isa kAvx2Isa;    // AVX2, FMA, F16C.
-extern const Isa kAvx512Isa;  // AVX-512 F, BW, DQ, VL.
+extern const Isa kAvx2Isa;        // AVX2, FMA, F16C.
+extern const Isa kAvxVnniIsa;     // And AVX-VNNI.
+extern const Isa kAvx512Isa;      // AVX-512 F, BW, DQ, VL, and all of AVX2's.
+extern const Isa kAvx512VnniIsa;  // And AVX512_VNNI.
+extern const Isa kAvx512Bf16Isa;  // And AVX512_BF16.
+extern const Isa kAmxIsa;         // And AMX_TILE, AMX_BF16, AMX_INT8.
 #endif
 
 }  // namespace waterline

@@ -1,5 +1,7 @@
 // The inner loops for AVX-512; compiled with its flags, run only where dispatch.cc finds it.
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/avx512.h"
+// After the instructions it is written with.
 #include "kernels/cpu/vec_avx512.h"
 // After the vector type it is written over.
 #include "kernels/cpu/isa_body.h"

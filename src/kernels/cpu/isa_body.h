@@ -125,12 +125,14 @@ void StoreN(Vec x, float* p, int64_t n) { n == kLanes ? x.Store(p) : x.StorePart
 //   kGroup     terms of a group
 //   kStored    bytes of a group of b in memory; less than 4 where Widen makes a vector of them
 //   kIntegers  sums are int32 in the bits of the floats
+//   kBias      what Store adds to quantised terms of a
 //   Add        sum += a · b, lane by lane
 // kIntegers: AddProduct's rounding does not apply, sums are exact.
 
 struct F32Dot {
   static constexpr int64_t kGroup = 1, kStored = 4;
   static constexpr bool kIntegers = false;
+  static constexpr int32_t kBias = 0;
   static void Add(Vec& sum, Vec a, Vec b) { AddProduct(sum, a, b); }
 };
 
@@ -139,6 +141,42 @@ struct WidenedBf16Dot : F32Dot {
   static constexpr int64_t kStored = 2;
   static Vec Widen(const std::byte* from) { return LoadBf16(from); }
 };
+
+// What becomes of the sums of columns col ... col + n - 1.
+template <bool kIntegers, bool kHasOffset>
+struct Finish {
+  __attribute__((always_inline)) Finish(const Gemm& gemm, int64_t col, int64_t n)
+      : g(gemm),
+        has_bias(gemm.bias != nullptr),
+        bias(has_bias ? LoadN(gemm.bias + col, n) : Vec::Set(0)),
+        scale(Vec::Set(1)),
+        offset(Vec::Set(0)) {
+    if constexpr (kIntegers) {
+      if (!g.last) return;
+      scale = LoadN(g.column_scale + col, n);
+      if (kHasOffset) offset = LoadN(reinterpret_cast<const float*>(g.offset) + col, n);
+    }
+  }
+
+  __attribute__((always_inline)) Vec operator()(Vec x, int64_t row) const {
+    if constexpr (kIntegers) {
+      if (!g.last) return x;
+      if (kHasOffset) x = SubtractInts(x, offset);
+      return FloatsOfInts(x) * (scale * Vec::Set(g.row_scale[row])) + bias;
+    } else {
+      if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row]);
+      if (has_bias) x = x + bias;
+      return x;
+    }
+  }
+
+  const Gemm& g;
+  const bool has_bias;
+  Vec bias, scale, offset;
+};
+
+template <typename Dot>
+using FinishOf = Finish<Dot::kIntegers, Dot::kBias != 0>;
 
 // Where the tiles of one panel read and write.
 struct PanelArgs {
@@ -198,29 +236,10 @@ __attribute__((noinline)) void Tile(const Gemm& g, const PanelArgs& panel, int64
 #pragma GCC unroll 4
   for (int z = 0; z < kVecs; ++z) {
     const int64_t n = z < whole ? kLanes : tail;
-    const int64_t col = panel.first_col + z * kLanes;
-    const bool has_bias = g.bias != nullptr;
-    const Vec bias = has_bias ? LoadN(g.bias + col, n) : Vec::Set(0);
-    Vec scale = Vec::Set(1), offset = Vec::Set(0);
-    if constexpr (Dot::kIntegers) {
-      if (g.last) {
-        scale = LoadN(g.column_scale + col, n);
-        if (Dot::kBias != 0) offset = LoadN(reinterpret_cast<const float*>(g.offset) + col, n);
-      }
-    }
+    const FinishOf<Dot> finish(g, panel.first_col + z * kLanes, n);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      Vec x = sum[r][z];
-      if constexpr (Dot::kIntegers) {
-        if (g.last) {
-          if (Dot::kBias != 0) x = SubtractInts(x, offset);
-          x = FloatsOfInts(x) * (scale * Vec::Set(g.row_scale[row + r])) + bias;
-        }
-      } else {
-        if (g.row_scale != nullptr) x = x * Vec::Set(g.row_scale[row + r]);
-        if (has_bias) x = x + bias;
-      }
-      StoreN(x, c + r * c_stride + z * kLanes, n);
+      StoreN(finish(sum[r][z], row + r), c + r * c_stride + z * kLanes, n);
     }
   }
 }

@@ -1,5 +1,6 @@
 // Four uint8 of a times four int8 of b a lane, for vector types with AddQuadProducts and
-// StoreUint8. After isa_body.h. SPDX-License-Identifier: Apache-2.0
+// StoreUint8. After isa_body.h.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace waterline {

@@ -97,10 +97,10 @@ void Transpose(Vec (&r)[8]) {
 }
 void Prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
-// --- Integers in the bits of the floats.
+// --- Integers in the bits of the floats. No level uses them all.
 
 // Two int16 a lane: sum += a0 b0 + a1 b1. GCC 12 would spill sums of an integer vector type.
-void AddPairProducts(Vec& sum, Vec a, Vec b) {
+[[maybe_unused]] void AddPairProducts(Vec& sum, Vec a, Vec b) {
   __m256 product;
   asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum.v), "=x"(product) : "x"(a.v), "x"(b.v));
 }
@@ -110,16 +110,23 @@ Vec SubtractInts(Vec a, Vec b) {
       _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a.v), _mm256_castps_si256(b.v)))};
 }
 // Sixteen int8 as int16.
-Vec WidenInt8(const std::byte* p) {
+[[maybe_unused]] Vec WidenInt8(const std::byte* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm256_castsi256_ps(_mm256_cvtepi8_epi16(bytes))};
 }
 // Integers below 2^15 in size.
-void StoreInt16(Vec x, std::byte* to) {
+[[maybe_unused]] void StoreInt16(Vec x, std::byte* to) {
   const __m256i ints = _mm256_cvtps_epi32(x.v);
   const __m128i packed =
       _mm_packs_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), packed);
+}
+// Integers of 0 ... 255.
+[[maybe_unused]] void StoreUint8(Vec x, std::byte* to) {
+  const __m256i ints = _mm256_cvtps_epi32(x.v);
+  const __m128i words =
+      _mm_packs_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(words, words));
 }
 
 }  // namespace

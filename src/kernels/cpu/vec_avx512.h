@@ -1,8 +1,6 @@
-// Sixteen floats in an AVX-512 register.
+// Sixteen floats in an AVX-512 register. After the instructions it is written with (avx512.h).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-
-#include <immintrin.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -32,10 +30,7 @@ Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
 Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
 Vec Fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-// sum += a b; see vec_avx2.h.
-void AddProduct(Vec& sum, Vec a, Vec b) {
-  asm("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
-}
+void AddProduct(Vec& sum, Vec a, Vec b) { MultiplyAddF32(sum.v, a.v, b.v); }
 // A NaN in b comes out of both.
 Vec Max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 Vec Min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
@@ -89,24 +84,38 @@ void Transpose(Vec (&r)[16]) {
 }
 void Prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
-// --- Integers in the bits of the floats; see vec_avx2.h.
+// --- Shorter terms in the bits of the floats; see vec_avx2.h. No level uses them all.
 
-void AddPairProducts(Vec& sum, Vec a, Vec b) {
-  __m512 product;
-  asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum.v), "=v"(product) : "v"(a.v), "v"(b.v));
-}
 Vec FloatsOfInts(Vec a) { return {_mm512_cvtepi32_ps(_mm512_castps_si512(a.v))}; }
 Vec SubtractInts(Vec a, Vec b) {
   return {
       _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
 }
-Vec WidenInt8(const std::byte* p) {
+[[maybe_unused]] Vec AddInts(Vec a, Vec b) {
+  return {
+      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_castps_si512(b.v)))};
+}
+
+[[maybe_unused]] void AddPairProducts(Vec& sum, Vec a, Vec b) { MultiplyAddInt16(sum.v, a.v, b.v); }
+[[maybe_unused]] Vec WidenInt8(const std::byte* p) {
   const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return {_mm512_castsi512_ps(_mm512_cvtepi8_epi16(bytes))};
 }
-void StoreInt16(Vec x, std::byte* to) {
+[[maybe_unused]] void StoreInt16(Vec x, std::byte* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(x.v)));
+}
+
+[[maybe_unused]] void AddQuadProducts(Vec& sum, Vec a, Vec b) {
+  MultiplyAddUint8Int8(sum.v, a.v, b.v);
+}
+[[maybe_unused]] void StoreUint8(Vec x, std::byte* to) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x.v)));
+}
+
+[[maybe_unused]] void AddBf16Products(Vec& sum, Vec a, Vec b) { MultiplyAddBf16(sum.v, a.v, b.v); }
+[[maybe_unused]] void StoreBf16(Vec x, std::byte* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), NarrowToBf16(x.v));
 }
 
 }  // namespace

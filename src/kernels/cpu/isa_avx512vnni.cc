@@ -1,0 +1,15 @@
+// The inner loops for AVX-512 with VNNI; compiled with its flags, run only where dispatch.cc finds
+// it.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/avx512.h"
+// After the instructions it is written with.
+#include "kernels/cpu/vec_avx512.h"
+// After the vector type it is written over.
+#include "kernels/cpu/isa_body.h"
+#include "kernels/cpu/quad_dot.h"
+
+namespace waterline {
+
+const Isa kAvx512VnniIsa = MakeIsa("avx512vnni", ProductOf<WidenedBf16Dot>(), ProductOf<QuadDot>());
+
+}  // namespace waterline
