@@ -111,8 +111,14 @@ struct ModelLoader {
     BudgetResource loading(model->memory, Use::kLoading);
     BindingReport report;
     Result<Network> network =
-        BindNetwork(model->checkpoint, *settings.kernels, model->weights.bytes(),
-                    &model->weights_memory, &loading, report);
+        settings.plan_only
+            ? MeasureNetwork(model->checkpoint, *settings.kernels, &model->weights_memory, report)
+            : BindNetwork(model->checkpoint, *settings.kernels,
+                          {.block = model->weights.bytes(),
+                           .memory = &model->weights_memory,
+                           .loading = &loading,
+                           .threads = settings.threads},
+                          report);
     if (!network.ok()) return network.error();
     model->network = std::move(*network);
     model->in_file = report.in_file_bytes;

@@ -18,7 +18,7 @@ class DryKernels final : public Kernels {
   void Pack(const float*, int64_t, int64_t, const Weight&, std::byte*) const override {}
   Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
-  void PackLstm(const float*, int64_t, float*) const override {}
+  void PackLstm(const float*, int64_t, int64_t, int64_t, float*) const override {}
 
   void Embed(const EmbedArgs&, MatView) const override {}
   void Linear(MatView, const Weight&, Act, std::span<std::byte>, MatView) const override {}

@@ -147,8 +147,9 @@ size_t ReferenceKernels::PackedLstmFloats(int64_t hidden) const {
   return static_cast<size_t>(4 * hidden * hidden);
 }
 
-void ReferenceKernels::PackLstm(const float* from, int64_t hidden, float* packed) const {
-  std::copy_n(from, 4 * hidden * hidden, packed);
+void ReferenceKernels::PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
+                                float* packed) const {
+  std::copy_n(from, rows * hidden, packed + row * hidden);
 }
 
 void ReferenceKernels::Embed(const EmbedArgs& args, MatView out) const {

@@ -21,7 +21,8 @@ class CpuKernelSet final : public Kernels {
             std::byte* packed) const override;
   Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
-  void PackLstm(const float* from, int64_t hidden, float* packed) const override;
+  void PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
+                float* packed) const override;
 
   void Embed(const EmbedArgs& args, MatView out) const override;
   void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
