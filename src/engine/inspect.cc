@@ -75,6 +75,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
     }
   }
   report.stored_type = fmt::format("{}", fmt::join(types, ", "));
+  report.packed_as = checkpoint->tensors->packed_as();
   report.dtype = checkpoint->precision;
   report.parameters = measure->report.parameters;
   report.tensors_used = static_cast<int64_t>(measure->report.used.size());

@@ -198,8 +198,11 @@ Result<ModelShare> ObtainModel(const std::string& name, const Settings& settings
   const Result<std::filesystem::path> directory =
       name.empty() ? LocateDefaultModel() : LocateModel(name);
   if (!directory.ok()) return directory.error();
-  const Result<Precision> precision =
-      ChoosePrecision(settings.precision, *directory, *settings.kernels);
+  // A file that cannot be read is an error of loading it.
+  const Result<std::filesystem::path> weights = LocateWeights(*directory);
+  const Result<TensorFile> tensors = weights.ok() ? TensorFile::Open(*weights) : weights.error();
+  const Result<Precision> precision = ChoosePrecision(
+      settings.precision, *directory, tensors.ok() ? tensors->packed_as() : "", *settings.kernels);
   if (!precision.ok()) return precision.error();
   const std::shared_ptr<ModelLoader::Entry> entry =
       ModelLoader::Find(IdentityOf(*directory, *settings.kernels, *precision));

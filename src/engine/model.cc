@@ -89,10 +89,7 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
   Result<CheckpointFiles> files = LocateFiles(*directory, config->model_name);
   if (!files.ok()) return files.error();
 
-  const Result<Precision> chosen = ChoosePrecision(precision, *directory, kernels);
-  if (!chosen.ok()) return chosen.error();
   Checkpoint checkpoint;
-  checkpoint.precision = *chosen;
   checkpoint.config = *config;
   checkpoint.files = *files;
   Result<BackboneConfig> backbone = FindBackbone(*config, *files);
@@ -128,6 +125,10 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
 
   Result<TensorFile> tensors = TensorFile::Open(files->weights);
   if (!tensors.ok()) return tensors.error();
+  const Result<Precision> chosen =
+      ChoosePrecision(precision, *directory, tensors->packed_as(), kernels);
+  if (!chosen.ok()) return chosen.error();
+  checkpoint.precision = *chosen;
   checkpoint.tensors = std::make_unique<TensorFile>(std::move(*tensors));
   checkpoint.tensors_heap = Reservation(budget, Use::kWeights);
   if (!checkpoint.tensors_heap.Resize(checkpoint.tensors->heap_bytes())) {

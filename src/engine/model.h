@@ -32,12 +32,12 @@ struct Checkpoint {
   Reservation tensors_heap;
   std::unique_ptr<Tokenizer> tokenizer;
   PromptFormat prompt;
-  Precision precision = Precision::kF32;  // Never kAuto.
+  Precision precision = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
 };
 
 // Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are
-// made in `tokenizer_memory`; what else is held is taken from `budget`. `precision` may be kAuto,
-// for the kernels that will run it.
+// made in `tokenizer_memory`; what else is held is taken from `budget`. `precision` may be
+// kAuto, for the kernels that will run it, or kDefault.
 // Errors: as Engine::Load.
 Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
                                   const Kernels& kernels, Budget& budget,

@@ -25,7 +25,7 @@ struct Settings {
   int threads = 1;
   int64_t batch_tokens = 0;  // 0: as many as the workspace holds.
   const Kernels* kernels = nullptr;
-  Precision precision = Precision::kF32;
+  Precision precision = Precision::kDefault;
   bool plan_only = false;
 };
 // `shared_available`: what is left of the budget that the engine shares; nullopt without one.

@@ -101,6 +101,10 @@ class Kernels {
   // by different threads. Fastest with whole panels: multiples of 48 rows.
   virtual void Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
                     std::byte* packed) const = 0;
+  // The same for a w of int8 whose rows are rounded already: w = scales[row] * from, [rows, in] and
+  // [rows]. What Pack makes of f32 is what this makes of RoundToInt8 of it.
+  virtual void PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows,
+                        const Weight& w, std::byte* packed) const = 0;
   // How inputs of a linear map with weights of `type` are rounded before they are multiplied.
   virtual Rounding InputRounding(WeightType type) const = 0;
   // Floats of a packed recurrent matrix [4 H, H], and the packing of its rows, as Pack.

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "kernels/rounding.h"
+#include "weights/packed.h"
 
 namespace waterline {
 namespace {
@@ -60,8 +61,24 @@ std::string Binder::Source::ReadFinite(int64_t first, int64_t count, float* to) 
   return fmt::format("{} holds {}, expected finite numbers", name, *bad);
 }
 
-Binder::Source Binder::Read(std::string_view name, std::initializer_list<int64_t> shape) {
-  const std::string full = Full(name);
+std::string Binder::Source::ReadInt8(int64_t first, int64_t count, int64_t width, int8_t* to,
+                                     float* scales_to) const {
+  const std::span<int8_t> numbers(to, static_cast<size_t>(count * width));
+  const std::span<float> steps(scales_to, static_cast<size_t>(count));
+  Result<void> read = file->Read(*tensor, first * width, std::as_writable_bytes(numbers));
+  if (read.ok()) read = file->ReadF32(*scales, first, steps);
+  if (!read.ok()) return fmt::format("{}: {}", name, read.error().message);
+  if (std::find(numbers.begin(), numbers.end(), -128) != numbers.end()) {
+    return fmt::format("{} holds -128, expected -127 to 127", name);
+  }
+  const auto bad = std::find_if(steps.begin(), steps.end(),
+                                [](float step) { return !(step >= 0) || !std::isfinite(step); });
+  if (bad == steps.end()) return {};
+  return fmt::format("{}{} holds {}, expected finite numbers from 0", name, kScalesSuffix, *bad);
+}
+
+const std::pair<const std::string, StoredTensor>* Binder::Find(
+    const std::string& full, std::initializer_list<int64_t> shape) {
   const auto found = file_->tensors().find(full);
   if (found == file_->tensors().end()) {
     const Error error = file_->Require(full).error();
@@ -69,21 +86,58 @@ Binder::Source Binder::Read(std::string_view name, std::initializer_list<int64_t
         error.code == Code::kUnsupported
             ? error.message
             : fmt::format("{} is missing, expected {}", full, ShapeText(shape)));
-    return {};
+    return nullptr;
   }
   const StoredTensor& tensor = found->second;
   if (!std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end())) {
     report_->problems.push_back(
         fmt::format("{} is {}, expected {}", full, ShapeText(tensor.shape), ShapeText(shape)));
-    return {};
+    return nullptr;
   }
+  return &*found;
+}
+
+Binder::Source Binder::Read(std::string_view name, std::initializer_list<int64_t> shape,
+                            const TensorUse& use) {
+  const std::string full = Full(name);
+  const auto* found = Find(full, shape);
+  if (found == nullptr) return {};
+  const StoredTensor& tensor = found->second;
   if (!IsFloat(tensor.type)) {
     report_->problems.push_back(
         fmt::format("{} has type {}, expected f32, f16 or bf16", full, DtypeName(tensor.type)));
     return {};
   }
-  if (report_->used.insert(full).second) report_->parameters += tensor.elements();
+  const auto [known, first] = report_->used.try_emplace(full);
+  if (first) report_->parameters += tensor.elements();
+  TensorUse& uses = known->second;
+  uses.whole_map |= use.whole_map;
+  uses.part_of_map |= use.part_of_map;
+  uses.rows_in_file |= use.rows_in_file;
+  uses.exact |= use.exact;
   return {.file = file_, .tensor = &tensor, .name = found->first};
+}
+
+Binder::Source Binder::ReadMap(std::string_view name, int64_t out, int64_t in) {
+  const std::string full = Full(name);
+  const StoredTensor* stored = file_->Find(full);
+  if (stored == nullptr || stored->type != Dtype::kI8 || type_ != WeightType::kInt8) {
+    return Read(name, {out, in}, {.whole_map = true});
+  }
+  const auto* found = Find(full, {out, in});
+  const std::string scales_name = full + kScalesSuffix;
+  const auto* scales = Find(scales_name, {out});
+  if (found == nullptr || scales == nullptr) return {};
+  if (scales->second.type != Dtype::kF32) {
+    report_->problems.push_back(
+        fmt::format("{} has type {}, expected f32", scales_name, DtypeName(scales->second.type)));
+    return {};
+  }
+  if (report_->used.try_emplace(full, TensorUse{.whole_map = true}).second) {
+    report_->parameters += stored->elements();
+  }
+  report_->used.try_emplace(scales_name, TensorUse{.exact = true});
+  return {.file = file_, .tensor = stored, .name = found->first, .scales = &scales->second};
 }
 
 std::byte* Binder::TakeBytes(size_t bytes) {
@@ -118,6 +172,19 @@ void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::b
   if (source.tensor == nullptr) return;
   const int64_t rows = source.tensor->elements() / w.in;
   const int64_t at_once = RowsAtOnce(rows, w.in);
+  if (source.scales != nullptr) {
+    const int64_t numbers = WholeLines((at_once * w.in + 3) / 4);
+    Leave(Stage::kRead, {source}, Pieces(rows, at_once), numbers + at_once,
+          [=, kernels = kernels_](int64_t piece, float* scratch) {
+            const int64_t begin = piece * at_once;
+            const int64_t count = std::min(at_once, rows - begin);
+            auto* const from = reinterpret_cast<int8_t*>(scratch);
+            std::string problem = source.ReadInt8(begin, count, w.in, from, scratch + numbers);
+            kernels->PackInt8(from, scratch + numbers, row + begin, count, w, packed);
+            return problem;
+          });
+    return;
+  }
   Leave(Stage::kRead, {source}, Pieces(rows, at_once), at_once * w.in,
         [=, kernels = kernels_](int64_t piece, float* scratch) {
           const int64_t begin = piece * at_once;
@@ -140,7 +207,7 @@ const float* Binder::Bias(std::string_view name, int64_t width) {
 Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias) {
   Weight w;
   std::byte* packed = TakeWeight(out, in, w);
-  PackRows(Read(fmt::format("{}.weight", name), {out, in}), 0, w, packed);
+  PackRows(ReadMap(fmt::format("{}.weight", name), out, in), 0, w, packed);
   if (bias) w.bias = Bias(name, out);
   return w;
 }
@@ -153,7 +220,7 @@ Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_
   float* bias = TakeFloats(out);
   int64_t row = 0;
   for (const std::string_view name : names) {
-    PackRows(Read(fmt::format("{}.weight", name), {out_each, in}), row, w, packed);
+    PackRows(ReadMap(fmt::format("{}.weight", name), out_each, in), row, w, packed);
     CopyVector(Read(fmt::format("{}.bias", name), {out_each}), bias + (measuring() ? 0 : row));
     row += out_each;
   }
@@ -165,7 +232,7 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
                              int64_t in, bool bias) {
   Weight w;
   std::byte* packed = TakeWeight(out, in, w);
-  const Source source = Read(fmt::format("{}.weight", name), {out, all});
+  const Source source = Read(fmt::format("{}.weight", name), {out, all}, {.part_of_map = true});
   const int64_t at_once = RowsAtOnce(out, all);
   Leave(Stage::kRead, {source}, Pieces(out, at_once), at_once * all,
         [=, kernels = kernels_](int64_t piece, float* scratch) {
@@ -185,7 +252,7 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
 Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
   Weight w;
   std::byte* packed = TakeWeight(in + 1, out, w);
-  const Source weight = Read(fmt::format("{}.weight", name), {out, in});
+  const Source weight = Read(fmt::format("{}.weight", name), {out, in}, {.part_of_map = true});
   const Source bias = Read(fmt::format("{}.bias", name), {out});
   // Columns are gathered from every row, so that a piece needs no other's; many of them, so that
   // each read is worth its call.
@@ -219,7 +286,8 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
   Weight w;
   std::byte* packed = TakeWeight(out, in * kernel, w);
   const int64_t stored = in / groups * kernel, width = in * kernel;
-  const Source source = Read(fmt::format("{}.weight", name), {out, in / groups, kernel});
+  const Source source =
+      Read(fmt::format("{}.weight", name), {out, in / groups, kernel}, {.part_of_map = true});
   const int64_t at_once = RowsAtOnce(out, width);
   Leave(Stage::kRead, {source}, Pieces(out, at_once), at_once * (width + stored),
         [=, kernels = kernels_](int64_t piece, float* scratch) {
@@ -254,7 +322,8 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
     const auto read = [&](const char* what, std::initializer_list<int64_t> shape) {
       return reader.Read(fmt::format("{}_l{}{}", what, layer, suffix[d]), shape);
     };
-    PackRows(read("weight_ih", {gates, in}), d * gates, w.input, packed);
+    PackRows(reader.ReadMap(fmt::format("weight_ih_l{}{}", layer, suffix[d]), gates, in), d * gates,
+             w.input, packed);
     const Source hh = read("weight_hh", {gates, hidden});
     const int64_t at_once = RowsAtOnce(gates, hidden);
     Leave(Stage::kRead, {hh}, Pieces(gates, at_once), at_once * hidden,
@@ -288,7 +357,7 @@ Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps) {
 }
 
 FileTable Binder::TableInFile(std::string_view name, int64_t rows, int64_t cols) {
-  const Source source = Read(name, {rows, cols});
+  const Source source = Read(name, {rows, cols}, {.rows_in_file = true});
   if (source.tensor == nullptr) return {.rows = rows, .cols = cols};
   report_->in_file_bytes += source.tensor->bytes();
   return {.rows = rows, .cols = cols, .file = file_, .tensor = source.tensor, .name = source.name};
@@ -329,6 +398,7 @@ MatView Binder::Normalise(const FileTable& table, const Norm& norm) {
   report_->kept_bytes += PackingJobs::KeptBytes(x.rows * x.stride);
   if (!measuring()) x.data = jobs_->Keep(x.rows * x.stride);
   report_->normalised.emplace(table.tensor, x);
+  report_->used[std::string(table.name)].exact = true;
   const Source source{.file = table.file, .tensor = table.tensor, .name = table.name};
   Leave(Stage::kNormalise, {source}, Pieces(x.rows, kPanels), 0,
         [=, kernels = kernels_](int64_t piece, float*) {

@@ -9,10 +9,10 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -24,15 +24,23 @@
 
 namespace waterline {
 
+// What a tensor is read for.
+struct TensorUse {
+  bool whole_map = false;     // A linear map whose rows stay whole.
+  bool part_of_map = false;   // A linear map that is taken apart or transposed.
+  bool rows_in_file = false;  // Rows that a pass reads from the file.
+  bool exact = false;         // Anything that is computed in f32 whatever the type of linear maps.
+};
+
 // What was bound, and what was wrong with it; shared by a binder and those made from it.
 struct BindingReport {
   std::vector<std::string> problems;  // One sentence for each missing, misshapen or broken tensor.
-  std::set<std::string> used;         // Names of the tensors that are read.
-  size_t block_bytes = 0;             // Bytes of the weight block used so far.
-  size_t kept_bytes = 0;              // Buffers that all jobs need as long as they run,
-  int64_t scratch_floats = 0;         // and what each thread needs.
-  size_t in_file_bytes = 0;           // Bytes of tensors that stay in the file.
-  int64_t parameters = 0;             // Elements of the tensors that are read.
+  std::map<std::string, TensorUse> used;  // Tensors that are read, scales included.
+  size_t block_bytes = 0;                 // Bytes of the weight block used so far.
+  size_t kept_bytes = 0;                  // Buffers that all jobs need as long as they run,
+  int64_t scratch_floats = 0;             // and what each thread needs.
+  size_t in_file_bytes = 0;               // Bytes of tensors that stay in the file.
+  int64_t parameters = 0;                 // Elements of the tensors that are read.
   std::map<const StoredTensor*, MatView> normalised;  // Tables for Project.
 
   // Most that buffers of the reading take at once with `threads` threads.
@@ -97,12 +105,22 @@ class Binder {
     const TensorFile* file = nullptr;
     const StoredTensor* tensor = nullptr;  // nullptr: there is none, and the report says why.
     std::string_view name = {};
+    const StoredTensor* scales = nullptr;  // [rows] of an int8 tensor.
 
     // Elements [first, first + count) as f32, which must be finite; what is wrong, or "".
     std::string ReadFinite(int64_t first, int64_t count, float* to) const;
+    // Rows [first, first + count) of `width` int8, and their scales; what is wrong, or "".
+    std::string ReadInt8(int64_t first, int64_t count, int64_t width, int8_t* to,
+                         float* scales_to) const;
   };
 
-  Source Read(std::string_view name, std::initializer_list<int64_t> shape);
+  Source Read(std::string_view name, std::initializer_list<int64_t> shape,
+              const TensorUse& use = {.exact = true});
+  // A linear map [out, in] whose rows stay whole; of int8 maps also one that is stored as such.
+  Source ReadMap(std::string_view name, int64_t out, int64_t in);
+  // The tensor if it has the shape; else nullptr, with a problem in the report.
+  const std::pair<const std::string, StoredTensor>* Find(const std::string& full,
+                                                         std::initializer_list<int64_t> shape);
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);

@@ -69,8 +69,8 @@ void PackingJobs::Run(int threads, int64_t scratch_floats, std::vector<std::stri
     const auto work = [&](int64_t worker) {
       float* memory = Aligned(scratch[static_cast<size_t>(worker)]);
       for (int64_t i; !refused && (i = next++) < pieces;) {
-        const auto job = static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), i) -
-                                             ends.begin());
+        const auto job =
+            static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), i) - ends.begin());
         const int64_t piece = i - (ends[job] - jobs[job].pieces);
         try {
           std::string text = jobs[job].run(piece, memory);
@@ -92,8 +92,8 @@ void PackingJobs::Run(int threads, int64_t scratch_floats, std::vector<std::stri
     }
     if (refused) throw std::bad_alloc();
     for (Problem& problem : found) {
-      const bool known = std::find(problems.begin(), problems.end(), problem.text) !=
-                         problems.end();
+      const bool known =
+          std::find(problems.begin(), problems.end(), problem.text) != problems.end();
       if (!problem.text.empty() && !known) problems.push_back(std::move(problem.text));
     }
     jobs.clear();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/isa.h"
+#include "kernels/rounding.h"
 #include "support/kernel_test.h"
 
 namespace waterline {
@@ -95,6 +96,34 @@ TEST_P(PackTest, PutsEachNumberWhereItBelongs) {
         EXPECT_EQ(std::memcmp(packed.data(), expected.data(), expected.size()), 0)
             << at_once << " rows at once";
       }
+    }
+  }
+}
+
+// A file of rounded rows is packed as the rows themselves are.
+TEST_P(PackTest, TakesRowsThatAreRoundedAlready) {
+  for (const auto& [out, in] : kShapes) {
+    SCOPED_TRACE(testing::Message() << out << " x " << in);
+    const std::vector<float> from = OwnedWeight::Rows(out, in, 2);
+    std::vector<int8_t> rounded(from.size());
+    std::vector<float> scales;
+    for (int64_t n = 0; n < out; ++n) {
+      const auto at = static_cast<size_t>(n * in), width = static_cast<size_t>(in);
+      const Int8Steps steps = Int8StepsOf(std::span(from).subspan(at, width));
+      RoundToInt8(std::span(from).subspan(at, width), steps.inverse,
+                  std::span(rounded).subspan(at, width));
+      scales.push_back(steps.scale);
+    }
+    const Weight w{.out = out, .in = in, .type = WeightType::kInt8};
+    const std::vector<std::byte> expected = PackPlainly(from, w);
+    for (const int64_t at_once : {out, int64_t{48}, int64_t{5}}) {
+      AlignedBytes packed(expected.size());
+      for (int64_t row = 0; row < out; row += at_once) {
+        kernels().PackInt8(rounded.data() + row * in, scales.data() + row, row,
+                           std::min(at_once, out - row), w, packed.data());
+      }
+      EXPECT_EQ(std::memcmp(packed.data(), expected.data(), expected.size()), 0)
+          << at_once << " rows at once";
     }
   }
 }

@@ -7,9 +7,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <new>
 #include <set>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -49,7 +49,8 @@ TEST(PackingJobs, TellTheFirstProblemOfEachJobInTheOrderOfTheJobs) {
     PackingJobs jobs(std::pmr::get_default_resource());
     for (int64_t job = 0; job < 3; ++job) {
       jobs.Add(Stage::kRead, 20, [job](int64_t piece, float*) {
-        return piece < 3 || job == 1 ? std::string() : std::to_string(job) + "." + std::to_string(piece);
+        return piece < 3 || job == 1 ? std::string()
+                                     : std::to_string(job) + "." + std::to_string(piece);
       });
     }
     jobs.Add(Stage::kRead, 1, [](int64_t, float*) { return std::string("0.3"); });

@@ -139,6 +139,14 @@ void ReferenceKernels::Pack(const float* from, int64_t row, int64_t rows, const 
   }
 }
 
+void ReferenceKernels::PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows,
+                                const Weight& w, std::byte* packed) const {
+  float* to = reinterpret_cast<float*>(packed) + row * w.in;
+  for (int64_t i = 0; i < rows * w.in; ++i) {
+    to[i] = static_cast<float>(from[i]) * scales[i / w.in];
+  }
+}
+
 Rounding ReferenceKernels::InputRounding(WeightType type) const {
   return like_ == nullptr ? Rounding{} : like_->InputRounding(type);
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "kernels/cpu/scratch.h"
 #include "kernels/rounding.h"
@@ -162,6 +163,28 @@ void CpuKernelSet::Pack(const float* from, int64_t row, int64_t rows, const Weig
         if (product.bias != 0) {
           reinterpret_cast<int32_t*>(packed + layout.offsets)[x] = product.bias * sums[x - n];
         }
+      }
+    }
+  }
+}
+
+void CpuKernelSet::PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows,
+                            const Weight& w, std::byte* packed) const {
+  const Product& product = ProductOf(w.type);
+  const Layout layout(product, isa_.lanes, w.type, w.out, w.in);
+  const int64_t end = row + rows == w.out ? layout.columns : row + rows;
+  for (int64_t n = row, next; n < end; n = next) {
+    next = std::min(end, (n / layout.panel + 1) * layout.panel);
+    int32_t sums[kMostPanel] = {};
+    FillPanel<int8_t>(layout, w, n, next - n, packed,
+                      [&](int64_t column, int64_t k, int64_t count, int8_t* to) {
+                        std::copy_n(from + (column - row) * w.in + k, count, to);
+                        sums[column - n] += std::accumulate(to, to + count, 0);
+                      });
+    for (int64_t x = n; x < next; ++x) {
+      reinterpret_cast<float*>(packed + layout.scales)[x] = x < w.out ? scales[x - row] : 0.0f;
+      if (product.bias != 0) {
+        reinterpret_cast<int32_t*>(packed + layout.offsets)[x] = product.bias * sums[x - n];
       }
     }
   }
