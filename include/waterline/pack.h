@@ -42,8 +42,8 @@ struct PackReport {
 // and refuses other types; its answers are those of the original with EngineOptions::dtype =
 // options.dtype, bit for bit, on every instruction set.
 // The directory appears whole or not at all: it is written beside its place under another name
-// (`directory`.partial-..., which stays only when the process is killed). Takes a few MiB of
-// memory, whatever the model. One call at a time for one directory; any thread.
+// (`directory`.partial-..., which stays only when the process is killed). Takes the
+// memory of the tokenizer and a few MiB. One call at a time for one directory; any thread.
 // Errors: as Engine::Load for `model`, except kOverBudget, and
 //         kInvalidArgument  another type than those; `directory` is there already; `model` is
 //                           packed already.
