@@ -16,7 +16,7 @@ namespace waterline::cli {
 struct InspectArguments {
   std::string model;  // "" for the one that ships with Waterline.
   size_t memory_budget = 0;
-  Precision dtype = Precision::kF32;
+  Precision dtype = Precision::kDefault;
   bool json = false;
 };
 

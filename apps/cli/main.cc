@@ -10,13 +10,14 @@
 #include "extract_arguments.h"
 #include "extract_command.h"
 #include "inspect_command.h"
+#include "pack_command.h"
 #include "plan_command.h"
 
 namespace waterline::cli {
 namespace {
 
 std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, plan or inspect";
+  const std::string commands = "it is extract, plan, inspect or pack";
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -42,6 +43,10 @@ int Main(int count, char** arguments) {
   CLI::App* inspect_command =
       program.add_subcommand("inspect", "Tell what a checkpoint is and what it takes to run it");
   AddInspectFlags(*inspect_command, inspect);
+  PackArguments pack;
+  CLI::App* pack_command =
+      program.add_subcommand("pack", "Write a checkpoint again with shorter weights");
+  AddPackFlags(*pack_command, pack);
 
   try {
     program.parse(count, arguments);
@@ -55,6 +60,7 @@ int Main(int count, char** arguments) {
     return kFatal;
   }
   if (extract_command->parsed()) return RunExtract(extract, start);
+  if (pack_command->parsed()) return RunPack(pack);
   return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
 }
 

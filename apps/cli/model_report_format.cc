@@ -48,7 +48,9 @@ std::string FormatModelReport(const ModelReport& report) {
   row("widest entity", fmt::format("{} words", FormatCount(report.max_width)));
   heading("weights");
   row("file", fmt::format("{}, {}", report.weights_file, FormatExactByteSize(report.file_bytes)));
-  row("stored as", report.stored_type);
+  row("stored as", report.packed_as.empty()
+                       ? report.stored_type
+                       : fmt::format("{}; packed as {}", report.stored_type, report.packed_as));
   row("run as", PrecisionName(report.dtype));
   row("parameters", fmt::format("{} in {} tensors", FormatCount(report.parameters),
                                 FormatCount(report.tensors_used)));
@@ -94,6 +96,7 @@ std::string FormatModelReportJson(const ModelReport& report) {
   string("tokenizer", report.tokenizer);
   string("weights_file", report.weights_file);
   string("stored_type", report.stored_type);
+  string("packed_as", report.packed_as);
   string("dtype", PrecisionName(report.dtype));
   count("parameters", report.parameters);
   count("tensors_used", report.tensors_used);

@@ -30,9 +30,9 @@ void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
 
 void AddDtypeFlag(CLI::App& command, Precision& dtype) {
   AddChoice<Precision>(command, "--dtype",
-                       "What linear maps are computed in: f32, the default; bf16;\n"
-                       "int8; or auto, the fastest that was shown to agree with f32\n"
-                       "on this model",
+                       "What linear maps are computed in: f32, bf16, int8; or auto, the\n"
+                       "fastest that was shown to agree with f32 on this model. Default:\n"
+                       "what the checkpoint was packed as (waterline pack), else f32",
                        {{"f32", Precision::kF32},
                         {"bf16", Precision::kBf16},
                         {"int8", Precision::kInt8},

@@ -80,8 +80,10 @@ void BenchLstm(benchmark::State& state, const Kernels& kernels, const LstmCase& 
   args.gates = inputs.gates.view();
   args.forward = reinterpret_cast<float*>(packed[0].data());
   args.backward = reinterpret_cast<float*>(packed[1].data());
-  kernels.PackLstm(inputs.forward.data(), test.hidden, reinterpret_cast<float*>(packed[0].data()));
-  kernels.PackLstm(inputs.backward.data(), test.hidden, reinterpret_cast<float*>(packed[1].data()));
+  kernels.PackLstm(inputs.forward.data(), 0, 4 * test.hidden, test.hidden,
+                   reinterpret_cast<float*>(packed[0].data()));
+  kernels.PackLstm(inputs.backward.data(), 0, 4 * test.hidden, test.hidden,
+                   reinterpret_cast<float*>(packed[1].data()));
   args.hidden = test.hidden;
   args.begins = inputs.begins;
   AlignedBytes scratch(

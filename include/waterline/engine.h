@@ -46,10 +46,11 @@ enum class Precision {
   kInt8,  // A quarter of the memory. Weights have 8 bits and a scale for each output, inputs 8 or
           // 12 bits and a scale for each token.
   // The fastest type for which the checkpoint's dtypes.json shows that it agrees with f32 on this
-  // kind of machine; without such a file f32.
+  // kind of machine; without such a file f32. What a packed checkpoint (pack.h) was packed as.
   kAuto,
+  kDefault,  // What a packed checkpoint was packed as; f32 for any other.
 };
-// "f32", "bf16", "int8", "auto".
+// "f32", "bf16", "int8", "auto", "default".
 inline const char* PrecisionName(Precision precision) {
   switch (precision) {
     case Precision::kF32:
@@ -60,6 +61,8 @@ inline const char* PrecisionName(Precision precision) {
       return "int8";
     case Precision::kAuto:
       return "auto";
+    case Precision::kDefault:
+      return "default";
   }
   return "?";
 }
@@ -74,7 +77,7 @@ struct EngineOptions {
   // Most tokens that one pass encodes together; a single longer text is encoded alone. 0: as many
   // as a worker's share of the workspace holds, up to 1024, beyond which a CPU gains nothing.
   int64_t batch_tokens = 0;
-  Precision dtype = Precision::kF32;
+  Precision dtype = Precision::kDefault;
   // Instruction set: "amx", "avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2" or "portable";
   // empty: WATERLINE_ISA, or the machine's best.
   std::string isa = {};
@@ -248,7 +251,7 @@ struct EngineStats {
   int64_t batch_tokens = 0;  // Most tokens of a pass of several texts.
   int threads = 0;
   std::string isa;
-  Precision dtype = Precision::kF32;  // Never kAuto.
+  Precision dtype = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
   // Of int8: a token's inputs are rounded to multiples of their largest / levels; 0 for other
   // types.
   int input_levels = 0;
@@ -267,7 +270,8 @@ struct ModelReport {
   std::string tokenizer;     // "WordPiece, 30522 tokens + 3 added"
   std::string weights_file;
   std::string stored_type;            // "f16", or "f16, f32"
-  Precision dtype = Precision::kF32;  // That the sizes below are for; never kAuto.
+  std::string packed_as;              // "bf16" or "int8" for a packed checkpoint (pack.h); else "".
+  Precision dtype = Precision::kF32;  // That the sizes below are for: kF32, kBf16 or kInt8.
   int64_t parameters = 0;             // Elements of the tensors that are used.
   int64_t tensors_used = 0;
   std::vector<std::string> tensors_unused;
@@ -303,7 +307,8 @@ class Engine {
   //         kBadModel    a config or file that is broken, tensors that are missing, misshapen or
   //                      (those that are packed) not finite; lists all of them.
   //         kUnsupported an architecture, backbone or option that this build does not run; names
-  //                      the key, its value and what is possible.
+  //                      the key, its value and what is possible. Another dtype than that of a
+  //                      packed checkpoint.
   //         kOverBudget  the budget is too small; gives the smallest that would do.
   //         kInvalidArgument  options out of range.
   //         kIo          the system refused to read, or to give memory or threads.

@@ -127,22 +127,6 @@ Backbone FindBackbone(const fs::path& directory, const std::string& model_name,
   return backbone;
 }
 
-Result<fs::path> FindWeights(const fs::path& directory) {
-  for (const char* name : {kSafetensors, kTorch}) {
-    if (IsFile(directory / name)) return directory / name;
-  }
-  if (const std::optional<fs::path> index = ShardIndex(directory)) {
-    return Error{
-        Code::kUnsupported,
-        fmt::format("the weights in {} are in shards ({}); Waterline reads one {} or {}, as "
-                    "GLiNER itself does: save the model in one file",
-                    directory.string(), index->filename().string(), kSafetensors, kTorch)};
-  }
-  return Error{Code::kNotFound,
-               fmt::format("{} has neither {} nor {}", directory.string(),
-                           Missing(directory, kSafetensors), Missing(directory, kTorch))};
-}
-
 bool LooksLikePath(const std::string& model) {
   return model[0] == '/' || model[0] == '.' || model[0] == '~' || model.back() == '/';
 }
@@ -243,9 +227,25 @@ Result<fs::path> LocateDefaultModel(const ModelPlaces& places) {
                            kDefaultModel, fmt::join(looked_at, ", "))};
 }
 
+Result<fs::path> LocateWeights(const fs::path& directory) {
+  for (const char* name : {kSafetensors, kTorch}) {
+    if (IsFile(directory / name)) return directory / name;
+  }
+  if (const std::optional<fs::path> index = ShardIndex(directory)) {
+    return Error{
+        Code::kUnsupported,
+        fmt::format("the weights in {} are in shards ({}); Waterline reads one {} or {}, as "
+                    "GLiNER itself does: save the model in one file",
+                    directory.string(), index->filename().string(), kSafetensors, kTorch)};
+  }
+  return Error{Code::kNotFound,
+               fmt::format("{} has neither {} nor {}", directory.string(),
+                           Missing(directory, kSafetensors), Missing(directory, kTorch))};
+}
+
 Result<CheckpointFiles> LocateFiles(const fs::path& directory, const std::string& model_name,
                                     const ModelPlaces& places) {
-  const Result<fs::path> weights = FindWeights(directory);
+  const Result<fs::path> weights = LocateWeights(directory);
   if (!weights.ok()) return weights.error();
   Backbone backbone = FindBackbone(directory, model_name, places);
   CheckpointFiles files;

@@ -63,6 +63,10 @@ struct CheckpointFiles {
   bool own_tokenizer = true;        // False when it is the backbone's stock tokenizer.
 };
 
+// model.safetensors or pytorch_model.bin of `directory`, the first that is there.
+// Errors: kNotFound; kUnsupported  the weights are in shards (model.safetensors.index.json).
+Result<std::filesystem::path> LocateWeights(const std::filesystem::path& directory);
+
 // Finds weights and tokenizer for the checkpoint in `directory` whose config names `model_name` as
 // its backbone. model.safetensors is preferred to pytorch_model.bin. The directory's own tokenizer
 // is used when it has tokenizer_config.json, tokenizer.json, spm.model, spiece.model,

@@ -56,8 +56,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   // Held from here on, so that the tables of the network's own count as they do after Load.
   BudgetResource weights_memory(unlimited, Use::kWeights);
   BindingReport ignored;
-  Result<Network> network =
-      BindNetwork(*checkpoint, kernels, {}, &weights_memory, &memory, ignored);
+  Result<Network> network = MeasureNetwork(*checkpoint, kernels, &weights_memory, ignored);
   if (!network.ok()) return network.error();
 
   ModelReport report;
@@ -76,6 +75,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
     }
   }
   report.stored_type = fmt::format("{}", fmt::join(types, ", "));
+  report.packed_as = checkpoint->tensors->packed_as();
   report.dtype = checkpoint->precision;
   report.parameters = measure->report.parameters;
   report.tensors_used = static_cast<int64_t>(measure->report.used.size());

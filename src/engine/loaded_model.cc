@@ -111,8 +111,14 @@ struct ModelLoader {
     BudgetResource loading(model->memory, Use::kLoading);
     BindingReport report;
     Result<Network> network =
-        BindNetwork(model->checkpoint, *settings.kernels, model->weights.bytes(),
-                    &model->weights_memory, &loading, report);
+        settings.plan_only
+            ? MeasureNetwork(model->checkpoint, *settings.kernels, &model->weights_memory, report)
+            : BindNetwork(model->checkpoint, *settings.kernels,
+                          {.block = model->weights.bytes(),
+                           .memory = &model->weights_memory,
+                           .loading = &loading,
+                           .threads = settings.threads},
+                          report);
     if (!network.ok()) return network.error();
     model->network = std::move(*network);
     model->in_file = report.in_file_bytes;
@@ -192,8 +198,11 @@ Result<ModelShare> ObtainModel(const std::string& name, const Settings& settings
   const Result<std::filesystem::path> directory =
       name.empty() ? LocateDefaultModel() : LocateModel(name);
   if (!directory.ok()) return directory.error();
-  const Result<Precision> precision =
-      ChoosePrecision(settings.precision, *directory, *settings.kernels);
+  // A file that cannot be read is an error of loading it.
+  const Result<std::filesystem::path> weights = LocateWeights(*directory);
+  const Result<TensorFile> tensors = weights.ok() ? TensorFile::Open(*weights) : weights.error();
+  const Result<Precision> precision = ChoosePrecision(
+      settings.precision, *directory, tensors.ok() ? tensors->packed_as() : "", *settings.kernels);
   if (!precision.ok()) return precision.error();
   const std::shared_ptr<ModelLoader::Entry> entry =
       ModelLoader::Find(IdentityOf(*directory, *settings.kernels, *precision));

@@ -55,6 +55,27 @@ void AddMarkers(Checkpoint& checkpoint) {
   checkpoint.backbone.vocab_size = config.vocab_size;
 }
 
+Error Problems(const Checkpoint& checkpoint, const BindingReport& report) {
+  return {Code::kBadModel, fmt::format("{}: {}", checkpoint.files.weights.string(),
+                                       fmt::join(report.problems, "; "))};
+}
+
+Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
+                            std::pmr::memory_resource* memory, const BindingReport& report) {
+  Network network;
+  const LayerTypes types = TypesOf(checkpoint.precision);
+  Result<std::unique_ptr<Encoder>> encoder =
+      MakeEncoder(checkpoint.backbone, binder.As(types.encoder).In(kEncoderPrefix), memory);
+  if (!encoder.ok()) return encoder.error();
+  network.encoder = std::move(*encoder);
+  Result<std::unique_ptr<Head>> head =
+      MakeHead(checkpoint.config, network.encoder->width(), binder.As(types.head));
+  if (!head.ok()) return head.error();
+  network.head = std::move(*head);
+  if (!report.problems.empty()) return Problems(checkpoint, report);
+  return network;
+}
+
 }  // namespace
 
 Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
@@ -68,10 +89,7 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
   Result<CheckpointFiles> files = LocateFiles(*directory, config->model_name);
   if (!files.ok()) return files.error();
 
-  const Result<Precision> chosen = ChoosePrecision(precision, *directory, kernels);
-  if (!chosen.ok()) return chosen.error();
   Checkpoint checkpoint;
-  checkpoint.precision = *chosen;
   checkpoint.config = *config;
   checkpoint.files = *files;
   Result<BackboneConfig> backbone = FindBackbone(*config, *files);
@@ -107,6 +125,10 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
 
   Result<TensorFile> tensors = TensorFile::Open(files->weights);
   if (!tensors.ok()) return tensors.error();
+  const Result<Precision> chosen =
+      ChoosePrecision(precision, *directory, tensors->packed_as(), kernels);
+  if (!chosen.ok()) return chosen.error();
+  checkpoint.precision = *chosen;
   checkpoint.tensors = std::make_unique<TensorFile>(std::move(*tensors));
   checkpoint.tensors_heap = Reservation(budget, Use::kWeights);
   if (!checkpoint.tensors_heap.Resize(checkpoint.tensors->heap_bytes())) {
@@ -116,24 +138,20 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
   return checkpoint;
 }
 
+Result<Network> MeasureNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
+                               std::pmr::memory_resource* memory, BindingReport& report) {
+  return MakeNetwork(checkpoint, Binder(*checkpoint.tensors, kernels, report), memory, report);
+}
+
 Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
-                            std::span<std::byte> block, std::pmr::memory_resource* memory,
-                            std::pmr::memory_resource* loading, BindingReport& report) {
-  Network network;
-  Binder binder(*checkpoint.tensors, kernels, block, loading, report);
-  const LayerTypes types = TypesOf(checkpoint.precision);
-  Result<std::unique_ptr<Encoder>> encoder =
-      MakeEncoder(checkpoint.backbone, binder.As(types.encoder).In(kEncoderPrefix), memory);
-  if (!encoder.ok()) return encoder.error();
-  network.encoder = std::move(*encoder);
-  Result<std::unique_ptr<Head>> head =
-      MakeHead(checkpoint.config, network.encoder->width(), binder.As(types.head));
-  if (!head.ok()) return head.error();
-  network.head = std::move(*head);
-  if (!report.problems.empty()) {
-    return Error{Code::kBadModel, fmt::format("{}: {}", checkpoint.files.weights.string(),
-                                              fmt::join(report.problems, "; "))};
-  }
+                            const Binding& binding, BindingReport& report) {
+  PackingJobs jobs(binding.loading);
+  Result<Network> network =
+      MakeNetwork(checkpoint, Binder(*checkpoint.tensors, kernels, binding.block, jobs, report),
+                  binding.memory, report);
+  if (!network.ok()) return network;
+  jobs.Run(binding.threads, report.scratch_floats, report.problems);
+  if (!report.problems.empty()) return Problems(checkpoint, report);
   return network;
 }
 

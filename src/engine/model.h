@@ -32,12 +32,12 @@ struct Checkpoint {
   Reservation tensors_heap;
   std::unique_ptr<Tokenizer> tokenizer;
   PromptFormat prompt;
-  Precision precision = Precision::kF32;  // Never kAuto.
+  Precision precision = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
 };
 
 // Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are
-// made in `tokenizer_memory`; what else is held is taken from `budget`. `precision` may be kAuto,
-// for the kernels that will run it.
+// made in `tokenizer_memory`; what else is held is taken from `budget`. `precision` may be
+// kAuto, for the kernels that will run it, or kDefault.
 // Errors: as Engine::Load.
 Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
                                   const Kernels& kernels, Budget& budget,
@@ -54,12 +54,23 @@ struct Network {
   }
 };
 
-// Binds the checkpoint's weights: measuring when `block` is empty. Tables of the network's own live
-// in `memory`, buffers of the reading in `loading`.
+// Measures what binding the checkpoint's weights takes. Tables of the network's own live in
+// `memory`.
 // Errors: kUnsupported; kBadModel with every problem of `report`.
+Result<Network> MeasureNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
+                               std::pmr::memory_resource* memory, BindingReport& report);
+
+// Where weights go, and what may be used to get them there.
+struct Binding {
+  std::span<std::byte> block;          // As many bytes as were measured.
+  std::pmr::memory_resource* memory;   // Tables of the network's own.
+  std::pmr::memory_resource* loading;  // Buffers of the reading; returned before the call returns.
+  int threads = 1;                     // That read and pack, where `loading` has a buffer for each.
+};
+// Binds the checkpoint's weights, reads and packs them.
+// Errors: kUnsupported; kBadModel with every problem of the tensors. Throws as PackingJobs::Run.
 Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
-                            std::span<std::byte> block, std::pmr::memory_resource* memory,
-                            std::pmr::memory_resource* loading, BindingReport& report);
+                            const Binding& binding, BindingReport& report);
 
 // The tokens around each sequence.
 SequenceTemplate TemplateOf(const Tokenizer& tokenizer);

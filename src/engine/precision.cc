@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/precision.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "checkpoint/agreement.h"
@@ -26,7 +28,26 @@ LayerTypes TypesOf(Precision precision) {
 }
 
 Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,
-                                  const Kernels& kernels) {
+                                  const std::string& packed_as, const Kernels& kernels) {
+  if (!packed_as.empty()) {
+    for (const Precision packed : {Precision::kBf16, Precision::kInt8}) {
+      if (PrecisionName(packed) != packed_as) continue;
+      if (precision == packed || precision == Precision::kDefault ||
+          precision == Precision::kAuto) {
+        return packed;
+      }
+      return Error{Code::kUnsupported,
+                   fmt::format("{} is packed as {} and does not run as {}, for which its weights "
+                               "are rounded already; leave the dtype out, or take the checkpoint "
+                               "that it was packed from",
+                               directory.string(), packed_as, PrecisionName(precision))};
+    }
+    return Error{Code::kUnsupported,
+                 fmt::format("{} is packed as {}, which this version does not know; it knows bf16 "
+                             "and int8",
+                             directory.string(), packed_as)};
+  }
+  if (precision == Precision::kDefault) return Precision::kF32;
   if (precision != Precision::kAuto) return precision;
   const Result<Agreement> shown = ReadAgreement(directory);
   if (!shown.ok()) return shown.error();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "kernels/kernels.h"
 #include "waterline/engine.h"
@@ -19,11 +20,15 @@ struct LayerTypes {
 // `precision` is not kAuto.
 LayerTypes TypesOf(Precision precision);
 
-// `precision`, or for kAuto the fastest type on `kernels` for which dtypes.json in the model's
-// `directory` shows agreement with f32: an F1 within 0.1 points of it for bf16, and within 0.5 for
-// int8 with inputs of as many levels as the kernels have. Without the file f32.
+// What a model whose weights file says `packed_as` (TensorFile::packed_as) runs as when `precision`
+// is asked for. A packed one runs as it is packed: kDefault and kAuto choose that, and other types
+// are refused, as the numbers that they would take are not there.
+// Else `precision`; for kDefault f32, for kAuto the fastest type on `kernels` for which dtypes.json
+// in the model's `directory` shows agreement with f32: an F1 within 0.1 points of it for bf16,
+// and within 0.5 for int8 with inputs of as many levels as the kernels have. Without the file f32.
 // Errors: kBadModel  the file is not what docs/dtypes.md describes; names the key.
+//         kUnsupported  packed as another type, or as one that is not known here.
 Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,
-                                  const Kernels& kernels);
+                                  const std::string& packed_as, const Kernels& kernels);
 
 }  // namespace waterline

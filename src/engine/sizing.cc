@@ -75,14 +75,14 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& k
   Measure measure;
   BudgetResource weights(budget, Use::kWeights);
   BudgetResource loading(budget, Use::kLoading);
-  Result<Network> network =
-      BindNetwork(checkpoint, kernels, {}, &weights, &loading, measure.report);
+  Result<Network> network = MeasureNetwork(checkpoint, kernels, &weights, measure.report);
   if (!network.ok()) return network.error();
   measure.longest_sequence = LongestSequence(checkpoint, *network->encoder);
   measure.widths = network->head->widths();
   measure.least_workspace = PassBytes(*network, kernels, kLeastShape, &loading);
   measure.held = budget.in_use() + PagesUp(measure.report.block_bytes);
-  measure.loading_peak = std::max(budget.peak(), measure.held + measure.report.loading_bytes);
+  measure.loading_peak =
+      std::max(budget.peak(), measure.held + measure.report.loading_bytes(/*threads=*/1));
   return measure;
 }
 

@@ -25,7 +25,7 @@ struct Settings {
   int threads = 1;
   int64_t batch_tokens = 0;  // 0: as many as the workspace holds.
   const Kernels* kernels = nullptr;
-  Precision precision = Precision::kF32;
+  Precision precision = Precision::kDefault;
   bool plan_only = false;
 };
 // `shared_available`: what is left of the budget that the engine shares; nullopt without one.
@@ -40,12 +40,12 @@ struct Measure {
   BindingReport report;
   size_t least_workspace = 0;  // Enough for one text of 96 words with 8 labels.
   size_t held = 0;             // By the loaded model: weights, tokenizer.
-  size_t loading_peak = 0;     // Most that is held at once while it is loaded.
+  size_t loading_peak = 0;     // Most that is held at once while one thread loads it.
   int64_t longest_sequence = 0;
   int64_t widths = 0;
 };
 // Measures `checkpoint`, which was opened within `budget`.
-// Errors: kBadModel, kUnsupported as BindNetwork.
+// Errors: kBadModel, kUnsupported as MeasureNetwork.
 Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
                                   Budget& budget);
 

@@ -16,9 +16,11 @@ class DryKernels final : public Kernels {
 
   size_t PackedBytes(WeightType type, int64_t out, int64_t in) const override;
   void Pack(const float*, int64_t, int64_t, const Weight&, std::byte*) const override {}
+  void PackInt8(const int8_t*, const float*, int64_t, int64_t, const Weight&,
+                std::byte*) const override {}
   Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
-  void PackLstm(const float*, int64_t, float*) const override {}
+  void PackLstm(const float*, int64_t, int64_t, int64_t, float*) const override {}
 
   void Embed(const EmbedArgs&, MatView) const override {}
   void Linear(MatView, const Weight&, Act, std::span<std::byte>, MatView) const override {}

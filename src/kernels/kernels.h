@@ -98,14 +98,19 @@ class Kernels {
   virtual size_t PackedBytes(WeightType type, int64_t out, int64_t in) const = 0;
   // Packs rows [row, row + rows) of w, a W [out, in], from row-major f32 `from` [rows, in] to
   // `packed`. All rows of a weight must be packed before it is used; different rows may be packed
-  // by different threads.
+  // by different threads. Fastest with whole panels: multiples of 48 rows.
   virtual void Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
                     std::byte* packed) const = 0;
+  // The same for a w of int8 whose rows are rounded already: w = scales[row] * from, [rows, in] and
+  // [rows]. What Pack makes of f32 is what this makes of RoundToInt8 of it.
+  virtual void PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows,
+                        const Weight& w, std::byte* packed) const = 0;
   // How inputs of a linear map with weights of `type` are rounded before they are multiplied.
   virtual Rounding InputRounding(WeightType type) const = 0;
-  // Floats of a packed recurrent matrix [4 H, H], and its packing from row-major f32.
+  // Floats of a packed recurrent matrix [4 H, H], and the packing of its rows, as Pack.
   virtual size_t PackedLstmFloats(int64_t hidden) const = 0;
-  virtual void PackLstm(const float* from, int64_t hidden, float* packed) const = 0;
+  virtual void PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
+                        float* packed) const = 0;
 
   // --- In a pass. Matrices have stride >= cols; rows start 64-byte aligned unless they are column
   // slices.

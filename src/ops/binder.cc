@@ -7,14 +7,33 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "kernels/rounding.h"
+#include "weights/packed.h"
 
 namespace waterline {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr int64_t kRowsAtOnce = 64;  // Rows widened to f32 before they are packed.
+// Rows are read and packed in pieces of a whole number of panels of every instruction set, about as
+// large as half of an L2 cache.
+constexpr int64_t kPanels = 48;
+constexpr int64_t kPieceFloats = 64 << 10;
+constexpr int64_t kProjectedColumns = 96;  // Of one piece of Project.
+
+int64_t RowsAtOnce(int64_t rows, int64_t width) {
+  return std::min(rows, std::max(kPanels, kPieceFloats / width / kPanels * kPanels));
+}
+
+int64_t Pieces(int64_t rows, int64_t at_once) { return (rows + at_once - 1) / at_once; }
+
+int64_t WholeLines(int64_t floats) { return (floats + 15) / 16 * 16; }
 
 }  // namespace
+
+size_t BindingReport::loading_bytes(int threads) const {
+  if (scratch_floats == 0) return kept_bytes;
+  return kept_bytes + static_cast<size_t>(threads) * PackingJobs::KeptBytes(scratch_floats);
+}
 
 Binder Binder::In(std::string_view prefix) const {
   Binder inner = *this;
@@ -32,10 +51,36 @@ std::string Binder::Full(std::string_view name) const {
   return prefix_.empty() ? std::string(name) : fmt::format("{}.{}", prefix_, name);
 }
 
-const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<int64_t> shape) {
-  const std::string full = Full(name);
-  const StoredTensor* tensor = file_->Find(full);
-  if (tensor == nullptr) {
+std::string Binder::Source::ReadFinite(int64_t first, int64_t count, float* to) const {
+  const std::span<float> numbers(to, static_cast<size_t>(count));
+  const Result<void> read = file->ReadF32(*tensor, first, numbers);
+  if (!read.ok()) return fmt::format("{}: {}", name, read.error().message);
+  if (AllFinite(numbers)) return {};
+  const auto bad = std::find_if(numbers.begin(), numbers.end(),
+                                [](float number) { return !std::isfinite(number); });
+  return fmt::format("{} holds {}, expected finite numbers", name, *bad);
+}
+
+std::string Binder::Source::ReadInt8(int64_t first, int64_t count, int64_t width, int8_t* to,
+                                     float* scales_to) const {
+  const std::span<int8_t> numbers(to, static_cast<size_t>(count * width));
+  const std::span<float> steps(scales_to, static_cast<size_t>(count));
+  Result<void> read = file->Read(*tensor, first * width, std::as_writable_bytes(numbers));
+  if (read.ok()) read = file->ReadF32(*scales, first, steps);
+  if (!read.ok()) return fmt::format("{}: {}", name, read.error().message);
+  if (std::find(numbers.begin(), numbers.end(), -128) != numbers.end()) {
+    return fmt::format("{} holds -128, expected -127 to 127", name);
+  }
+  const auto bad = std::find_if(steps.begin(), steps.end(),
+                                [](float step) { return !(step >= 0) || !std::isfinite(step); });
+  if (bad == steps.end()) return {};
+  return fmt::format("{}{} holds {}, expected finite numbers from 0", name, kScalesSuffix, *bad);
+}
+
+const std::pair<const std::string, StoredTensor>* Binder::Find(
+    const std::string& full, std::initializer_list<int64_t> shape) {
+  const auto found = file_->tensors().find(full);
+  if (found == file_->tensors().end()) {
     const Error error = file_->Require(full).error();
     report_->problems.push_back(
         error.code == Code::kUnsupported
@@ -43,18 +88,56 @@ const StoredTensor* Binder::Read(std::string_view name, std::initializer_list<in
             : fmt::format("{} is missing, expected {}", full, ShapeText(shape)));
     return nullptr;
   }
-  if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
+  const StoredTensor& tensor = found->second;
+  if (!std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end())) {
     report_->problems.push_back(
-        fmt::format("{} is {}, expected {}", full, ShapeText(tensor->shape), ShapeText(shape)));
+        fmt::format("{} is {}, expected {}", full, ShapeText(tensor.shape), ShapeText(shape)));
     return nullptr;
   }
-  if (!IsFloat(tensor->type)) {
+  return &*found;
+}
+
+Binder::Source Binder::Read(std::string_view name, std::initializer_list<int64_t> shape,
+                            const TensorUse& use) {
+  const std::string full = Full(name);
+  const auto* found = Find(full, shape);
+  if (found == nullptr) return {};
+  const StoredTensor& tensor = found->second;
+  if (!IsFloat(tensor.type)) {
     report_->problems.push_back(
-        fmt::format("{} has type {}, expected f32, f16 or bf16", full, DtypeName(tensor->type)));
-    return nullptr;
+        fmt::format("{} has type {}, expected f32, f16 or bf16", full, DtypeName(tensor.type)));
+    return {};
   }
-  if (report_->used.insert(full).second) report_->parameters += tensor->elements();
-  return tensor;
+  const auto [known, first] = report_->used.try_emplace(full);
+  if (first) report_->parameters += tensor.elements();
+  TensorUse& uses = known->second;
+  uses.whole_map |= use.whole_map;
+  uses.part_of_map |= use.part_of_map;
+  uses.rows_in_file |= use.rows_in_file;
+  uses.exact |= use.exact;
+  return {.file = file_, .tensor = &tensor, .name = found->first};
+}
+
+Binder::Source Binder::ReadMap(std::string_view name, int64_t out, int64_t in) {
+  const std::string full = Full(name);
+  const StoredTensor* stored = file_->Find(full);
+  if (stored == nullptr || stored->type != Dtype::kI8 || type_ != WeightType::kInt8) {
+    return Read(name, {out, in}, {.whole_map = true});
+  }
+  const auto* found = Find(full, {out, in});
+  const std::string scales_name = full + kScalesSuffix;
+  const auto* scales = Find(scales_name, {out});
+  if (found == nullptr || scales == nullptr) return {};
+  if (scales->second.type != Dtype::kF32) {
+    report_->problems.push_back(
+        fmt::format("{} has type {}, expected f32", scales_name, DtypeName(scales->second.type)));
+    return {};
+  }
+  if (report_->used.try_emplace(full, TensorUse{.whole_map = true}).second) {
+    report_->parameters += stored->elements();
+  }
+  report_->used.try_emplace(scales_name, TensorUse{.exact = true});
+  return {.file = file_, .tensor = stored, .name = found->first, .scales = &scales->second};
 }
 
 std::byte* Binder::TakeBytes(size_t bytes) {
@@ -69,42 +152,6 @@ float* Binder::TakeFloats(int64_t count) {
   return reinterpret_cast<float*>(TakeBytes(static_cast<size_t>(count) * sizeof(float)));
 }
 
-void Binder::Widen(const StoredTensor& tensor, std::string_view name, int64_t first, int64_t count,
-                   float* to) {
-  const Result<void> read = file_->ReadF32(tensor, first, {to, static_cast<size_t>(count)});
-  if (!read.ok()) {
-    report_->problems.push_back(fmt::format("{}: {}", Full(name), read.error().message));
-    std::fill_n(to, count, 0.f);
-    return;
-  }
-  const float* bad = std::find_if(to, to + count, [](float v) { return !std::isfinite(v); });
-  if (bad != to + count) {
-    report_->problems.push_back(
-        fmt::format("{} holds {}, expected finite numbers", Full(name), *bad));
-  }
-}
-
-bool Binder::Reading(int64_t floats) {
-  // Rounded up for the resource's own alignment.
-  const size_t bytes = static_cast<size_t>(floats) * sizeof(float) + 256;
-  report_->loading_bytes = std::max(report_->loading_bytes, bytes);
-  return !measuring();
-}
-
-void Binder::PackRows(const StoredTensor* tensor, std::string_view name, int64_t row,
-                      const Weight& w, std::byte* packed) {
-  if (tensor == nullptr) return;
-  const int64_t rows = tensor->elements() / w.in;
-  const int64_t most = std::min(rows, kRowsAtOnce);
-  if (!Reading(most * w.in)) return;
-  std::pmr::vector<float> widened(static_cast<size_t>(most * w.in), loading_);
-  for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
-    const int64_t count = std::min(kRowsAtOnce, rows - begin);
-    Widen(*tensor, name, begin * w.in, count * w.in, widened.data());
-    kernels_->Pack(widened.data(), row + begin, count, w, packed);
-  }
-}
-
 std::byte* Binder::TakeWeight(int64_t out, int64_t in, Weight& w) {
   w = {.out = out, .in = in, .type = type_};
   std::byte* packed = TakeBytes(kernels_->PackedBytes(type_, out, in));
@@ -112,22 +159,56 @@ std::byte* Binder::TakeWeight(int64_t out, int64_t in, Weight& w) {
   return packed;
 }
 
-void Binder::CopyVector(const StoredTensor* tensor, std::string_view name, float* to) {
-  if (tensor == nullptr || to == nullptr) return;
-  Widen(*tensor, name, 0, tensor->elements(), to);
+void Binder::Leave(Stage stage, std::initializer_list<Source> sources, int64_t pieces,
+                   int64_t scratch_floats, PackingJobs::Piece run) {
+  report_->scratch_floats = std::max(report_->scratch_floats, scratch_floats);
+  for (const Source& source : sources) {
+    if (source.tensor == nullptr) return;
+  }
+  if (!measuring()) jobs_->Add(stage, pieces, std::move(run));
+}
+
+void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed) {
+  if (source.tensor == nullptr) return;
+  const int64_t rows = source.tensor->elements() / w.in;
+  const int64_t at_once = RowsAtOnce(rows, w.in);
+  if (source.scales != nullptr) {
+    const int64_t numbers = WholeLines((at_once * w.in + 3) / 4);
+    Leave(Stage::kRead, {source}, Pieces(rows, at_once), numbers + at_once,
+          [=, kernels = kernels_](int64_t piece, float* scratch) {
+            const int64_t begin = piece * at_once;
+            const int64_t count = std::min(at_once, rows - begin);
+            auto* const from = reinterpret_cast<int8_t*>(scratch);
+            std::string problem = source.ReadInt8(begin, count, w.in, from, scratch + numbers);
+            kernels->PackInt8(from, scratch + numbers, row + begin, count, w, packed);
+            return problem;
+          });
+    return;
+  }
+  Leave(Stage::kRead, {source}, Pieces(rows, at_once), at_once * w.in,
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t begin = piece * at_once;
+          const int64_t count = std::min(at_once, rows - begin);
+          std::string problem = source.ReadFinite(begin * w.in, count * w.in, scratch);
+          kernels->Pack(scratch, row + begin, count, w, packed);
+          return problem;
+        });
+}
+
+void Binder::CopyVector(const Source& source, float* to) {
+  Leave(Stage::kRead, {source}, 1, 0,
+        [=](int64_t, float*) { return source.ReadFinite(0, source.tensor->elements(), to); });
+}
+
+const float* Binder::Bias(std::string_view name, int64_t width) {
+  return Vector(fmt::format("{}.bias", name), width);
 }
 
 Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias) {
-  const std::string weight_name = fmt::format("{}.weight", name);
   Weight w;
   std::byte* packed = TakeWeight(out, in, w);
-  PackRows(Read(weight_name, {out, in}), weight_name, 0, w, packed);
-  if (bias) {
-    const std::string bias_name = fmt::format("{}.bias", name);
-    float* values = TakeFloats(out);
-    CopyVector(Read(bias_name, {out}), bias_name, values);
-    w.bias = values;
-  }
+  PackRows(ReadMap(fmt::format("{}.weight", name), out, in), 0, w, packed);
+  if (bias) w.bias = Bias(name, out);
   return w;
 }
 
@@ -139,10 +220,8 @@ Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_
   float* bias = TakeFloats(out);
   int64_t row = 0;
   for (const std::string_view name : names) {
-    const std::string weight_name = fmt::format("{}.weight", name);
-    const std::string bias_name = fmt::format("{}.bias", name);
-    PackRows(Read(weight_name, {out_each, in}), weight_name, row, w, packed);
-    CopyVector(Read(bias_name, {out_each}), bias_name, bias == nullptr ? nullptr : bias + row);
+    PackRows(ReadMap(fmt::format("{}.weight", name), out_each, in), row, w, packed);
+    CopyVector(Read(fmt::format("{}.bias", name), {out_each}), bias + (measuring() ? 0 : row));
     row += out_each;
   }
   w.bias = bias;
@@ -151,104 +230,119 @@ Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_
 
 Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin,
                              int64_t in, bool bias) {
-  const std::string weight_name = fmt::format("{}.weight", name);
   Weight w;
   std::byte* packed = TakeWeight(out, in, w);
-  const StoredTensor* tensor = Read(weight_name, {out, all});
-  if (Reading(in) && tensor != nullptr) {
-    std::pmr::vector<float> row(static_cast<size_t>(in), loading_);
-    for (int64_t r = 0; r < out; ++r) {
-      Widen(*tensor, weight_name, r * all + begin, in, row.data());
-      kernels_->Pack(row.data(), r, 1, w, packed);
-    }
-  }
-  if (bias) {
-    const std::string bias_name = fmt::format("{}.bias", name);
-    float* values = TakeFloats(out);
-    CopyVector(Read(bias_name, {out}), bias_name, values);
-    w.bias = values;
-  }
+  const Source source = Read(fmt::format("{}.weight", name), {out, all}, {.part_of_map = true});
+  const int64_t at_once = RowsAtOnce(out, all);
+  Leave(Stage::kRead, {source}, Pieces(out, at_once), at_once * all,
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t row = piece * at_once;
+          const int64_t count = std::min(at_once, out - row);
+          std::string problem = source.ReadFinite(row * all, count * all, scratch);
+          for (int64_t r = 0; r < count; ++r) {  // The columns alone, end to end.
+            std::copy_n(scratch + r * all + begin, in, scratch + r * in);
+          }
+          kernels->Pack(scratch, row, count, w, packed);
+          return problem;
+        });
+  if (bias) w.bias = Bias(name, out);
   return w;
 }
 
 Weight Binder::LinearFolded(std::string_view name, int64_t out, int64_t in) {
-  const std::string weight_name = fmt::format("{}.weight", name);
-  const std::string bias_name = fmt::format("{}.bias", name);
   Weight w;
   std::byte* packed = TakeWeight(in + 1, out, w);
-  const StoredTensor* weight = Read(weight_name, {out, in});
-  const StoredTensor* bias = Read(bias_name, {out});
-  if (Reading(out * in + out) && weight != nullptr && bias != nullptr) {
-    std::pmr::vector<float> rows(static_cast<size_t>(out * in), loading_);
-    Widen(*weight, weight_name, 0, out * in, rows.data());
-    std::pmr::vector<float> column(static_cast<size_t>(out), loading_);
-    for (int64_t i = 0; i < in; ++i) {
-      for (int64_t o = 0; o < out; ++o) {
-        column[static_cast<size_t>(o)] = rows[static_cast<size_t>(o * in + i)];
-      }
-      kernels_->Pack(column.data(), i, 1, w, packed);
-    }
-    CopyVector(bias, bias_name, column.data());
-    kernels_->Pack(column.data(), in, 1, w, packed);
-  }
+  const Source weight = Read(fmt::format("{}.weight", name), {out, in}, {.part_of_map = true});
+  const Source bias = Read(fmt::format("{}.bias", name), {out});
+  // Columns are gathered from every row, so that a piece needs no other's; many of them, so that
+  // each read is worth its call.
+  const int64_t at_once = RowsAtOnce(in, out / 2 + 1);
+  const int64_t pieces = Pieces(in, at_once);
+  Leave(Stage::kRead, {weight, bias}, pieces, 2 * at_once * out,
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t column = piece * at_once;
+          const int64_t count = std::min(at_once, in - column);
+          float* const rows = scratch + at_once * out;
+          std::string problem;
+          for (int64_t o = 0; o < out && problem.empty(); ++o) {
+            problem = weight.ReadFinite(o * in + column, count, scratch + o * count);
+          }
+          for (int64_t i = 0; i < count; ++i) {
+            for (int64_t o = 0; o < out; ++o) rows[i * out + o] = scratch[o * count + i];
+          }
+          kernels->Pack(rows, column, count, w, packed);
+          if (piece == pieces - 1) {
+            std::string other = bias.ReadFinite(0, out, rows);
+            kernels->Pack(rows, in, 1, w, packed);
+            if (problem.empty()) problem = std::move(other);
+          }
+          return problem;
+        });
   return w;
 }
 
 Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups,
                       int64_t kernel) {
-  const std::string weight_name = fmt::format("{}.weight", name);
-  const std::string bias_name = fmt::format("{}.bias", name);
   Weight w;
   std::byte* packed = TakeWeight(out, in * kernel, w);
-  float* bias = TakeFloats(out);
-  const int64_t group_in = in / groups;
-  const StoredTensor* tensor = Read(weight_name, {out, group_in, kernel});
-  if (Reading(in * kernel) && tensor != nullptr) {
-    // Channels of other groups get zero weights.
-    std::pmr::vector<float> row(static_cast<size_t>(in * kernel), loading_);
-    for (int64_t o = 0; o < out; ++o) {
-      std::fill(row.begin(), row.end(), 0.f);
-      const int64_t first = o / (out / groups) * group_in * kernel;
-      Widen(*tensor, weight_name, o * group_in * kernel, group_in * kernel, row.data() + first);
-      kernels_->Pack(row.data(), o, 1, w, packed);
-    }
-  }
-  CopyVector(Read(bias_name, {out}), bias_name, bias);
-  w.bias = bias;
+  const int64_t stored = in / groups * kernel, width = in * kernel;
+  const Source source =
+      Read(fmt::format("{}.weight", name), {out, in / groups, kernel}, {.part_of_map = true});
+  const int64_t at_once = RowsAtOnce(out, width);
+  Leave(Stage::kRead, {source}, Pieces(out, at_once), at_once * (width + stored),
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t row = piece * at_once;
+          const int64_t count = std::min(at_once, out - row);
+          float* const from = scratch + at_once * width;
+          std::string problem = source.ReadFinite(row * stored, count * stored, from);
+          // Channels of other groups get zero weights.
+          std::fill_n(scratch, count * width, 0.f);
+          for (int64_t r = 0; r < count; ++r) {
+            const int64_t first = (row + r) / (out / groups) * stored;
+            std::copy_n(from + r * stored, stored, scratch + r * width + first);
+          }
+          kernels->Pack(scratch, row, count, w, packed);
+          return problem;
+        });
+  w.bias = Bias(name, out);
   return w;
 }
 
 Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden) {
-  const Binder lstm = In(name);
-  Binder reader = lstm;
+  Binder reader = In(name);
   Ops::LstmWeights w;
   w.hidden = hidden;
-  std::byte* packed = TakeWeight(8 * hidden, in, w.input);
-  float* bias = TakeFloats(8 * hidden);
+  const int64_t gates = 4 * hidden;
+  std::byte* packed = TakeWeight(2 * gates, in, w.input);
+  float* bias = TakeFloats(2 * gates);
   float* recurrent[2] = {TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden))),
                          TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)))};
   const char* const suffix[2] = {"", "_reverse"};
   for (int64_t d = 0; d < 2; ++d) {
-    const std::string ih = fmt::format("weight_ih_l{}{}", layer, suffix[d]);
-    const std::string hh = fmt::format("weight_hh_l{}{}", layer, suffix[d]);
-    reader.PackRows(reader.Read(ih, {4 * hidden, in}), ih, d * 4 * hidden, w.input, packed);
-    const StoredTensor* tensor = reader.Read(hh, {4 * hidden, hidden});
-    if (Reading(4 * hidden * hidden) && tensor != nullptr) {
-      std::pmr::vector<float> rows(static_cast<size_t>(4 * hidden * hidden), loading_);
-      reader.CopyVector(tensor, hh, rows.data());
-      kernels_->PackLstm(rows.data(), hidden, recurrent[d]);
-    }
+    const auto read = [&](const char* what, std::initializer_list<int64_t> shape) {
+      return reader.Read(fmt::format("{}_l{}{}", what, layer, suffix[d]), shape);
+    };
+    PackRows(reader.ReadMap(fmt::format("weight_ih_l{}{}", layer, suffix[d]), gates, in), d * gates,
+             w.input, packed);
+    const Source hh = read("weight_hh", {gates, hidden});
+    const int64_t at_once = RowsAtOnce(gates, hidden);
+    Leave(Stage::kRead, {hh}, Pieces(gates, at_once), at_once * hidden,
+          [=, kernels = kernels_, to = recurrent[d]](int64_t piece, float* scratch) {
+            const int64_t row = piece * at_once;
+            const int64_t count = std::min(at_once, gates - row);
+            std::string problem = hh.ReadFinite(row * hidden, count * hidden, scratch);
+            kernels->PackLstm(scratch, row, count, hidden, to);
+            return problem;
+          });
     // Both biases are added once here instead of at every step.
-    Reading(8 * hidden);
-    std::pmr::vector<float> sum(static_cast<size_t>(4 * hidden), 0.f, loading_);
-    std::pmr::vector<float> part(static_cast<size_t>(4 * hidden), 0.f, loading_);
-    for (const char* which : {"ih", "hh"}) {
-      const std::string bias_name = fmt::format("bias_{}_l{}{}", which, layer, suffix[d]);
-      reader.CopyVector(reader.Read(bias_name, {4 * hidden}), bias_name,
-                        measuring() ? nullptr : part.data());
-      for (size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
-    }
-    if (bias != nullptr) std::copy(sum.begin(), sum.end(), bias + d * 4 * hidden);
+    const Source a = read("bias_ih", {gates}), b = read("bias_hh", {gates});
+    Leave(Stage::kRead, {a, b}, 1, 2 * gates,
+          [=, to = measuring() ? nullptr : bias + d * gates](int64_t, float* scratch) {
+            std::string problem = a.ReadFinite(0, gates, scratch);
+            std::string other = b.ReadFinite(0, gates, scratch + gates);
+            for (int64_t i = 0; i < gates; ++i) to[i] = 0.f + scratch[i] + scratch[gates + i];
+            return problem.empty() ? other : problem;
+          });
   }
   w.input.bias = bias;
   w.forward = recurrent[0];
@@ -257,29 +351,21 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
 }
 
 Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps) {
-  const std::string gamma_name = fmt::format("{}.weight", name);
-  const std::string beta_name = fmt::format("{}.bias", name);
-  float* gamma = TakeFloats(width);
-  float* beta = TakeFloats(width);
-  CopyVector(Read(gamma_name, {width}), gamma_name, gamma);
-  CopyVector(Read(beta_name, {width}), beta_name, beta);
+  const float* gamma = Vector(fmt::format("{}.weight", name), width);
+  const float* beta = Bias(name, width);
   return {.width = width, .gamma = gamma, .beta = beta, .eps = static_cast<float>(eps)};
 }
 
 FileTable Binder::TableInFile(std::string_view name, int64_t rows, int64_t cols) {
-  const StoredTensor* tensor = Read(name, {rows, cols});
-  if (tensor == nullptr) return {.rows = rows, .cols = cols};
-  report_->in_file_bytes += tensor->bytes();
-  return {.rows = rows,
-          .cols = cols,
-          .file = file_,
-          .tensor = tensor,
-          .name = file_->tensors().find(Full(name))->first};
+  const Source source = Read(name, {rows, cols}, {.rows_in_file = true});
+  if (source.tensor == nullptr) return {.rows = rows, .cols = cols};
+  report_->in_file_bytes += source.tensor->bytes();
+  return {.rows = rows, .cols = cols, .file = file_, .tensor = source.tensor, .name = source.name};
 }
 
 Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
   float* values = TakeFloats(rows * cols);
-  CopyVector(Read(name, {rows, cols}), name, values);
+  CopyVector(Read(name, {rows, cols}), values);
   return {.rows = rows,
           .cols = cols,
           .type = Dtype::kF32,
@@ -288,59 +374,73 @@ Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
 
 const float* Binder::Vector(std::string_view name, int64_t width) {
   float* values = TakeFloats(width);
-  CopyVector(Read(name, {width}), name, values);
+  CopyVector(Read(name, {width}), values);
   return values;
 }
 
 const float* Binder::Row(std::string_view name, int64_t rows, int64_t cols, int64_t row) {
   float* values = TakeFloats(cols);
-  const StoredTensor* tensor = Read(name, {rows, cols});
+  const Source source = Read(name, {rows, cols});
   if (row >= rows) {
     report_->problems.push_back(
         fmt::format("{} has {} rows, but row {} is needed", Full(name), rows, row));
-  } else if (tensor != nullptr && values != nullptr) {
-    Widen(*tensor, name, row * cols, cols, values);
+    return values;
   }
+  Leave(Stage::kRead, {source}, 1, 0,
+        [=](int64_t, float*) { return source.ReadFinite(row * cols, cols, values); });
   return values;
+}
+
+MatView Binder::Normalise(const FileTable& table, const Norm& norm) {
+  const auto known = report_->normalised.find(table.tensor);
+  if (known != report_->normalised.end()) return known->second;
+  MatView x{nullptr, table.rows, table.cols, WholeLines(table.cols)};
+  report_->kept_bytes += PackingJobs::KeptBytes(x.rows * x.stride);
+  if (!measuring()) x.data = jobs_->Keep(x.rows * x.stride);
+  report_->normalised.emplace(table.tensor, x);
+  report_->used[std::string(table.name)].exact = true;
+  const Source source{.file = table.file, .tensor = table.tensor, .name = table.name};
+  Leave(Stage::kNormalise, {source}, Pieces(x.rows, kPanels), 0,
+        [=, kernels = kernels_](int64_t piece, float*) {
+          const MatView rows = x.Rows(piece * kPanels, std::min(x.rows, (piece + 1) * kPanels));
+          std::string problem;
+          for (int64_t r = 0; r < rows.rows && problem.empty(); ++r) {
+            problem = source.ReadFinite((piece * kPanels + r) * rows.cols, rows.cols, rows.row(r));
+          }
+          if (norm.width > 0) kernels->AddLayerNorm(rows, {}, norm, rows);
+          return problem;
+        });
+  return x;
 }
 
 MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_view name,
                         int64_t out) {
-  const int64_t stride = (out + 15) / 16 * 16;
-  MatView projected{TakeFloats(table.rows * stride), table.rows, out, stride};
-  const std::string weight_name = fmt::format("{}.weight", name);
-  const std::string bias_name = fmt::format("{}.bias", name);
-  const StoredTensor* weight = Read(weight_name, {out, table.cols});
-  const StoredTensor* bias = Read(bias_name, {out});
-  const int64_t in_stride = (table.cols + 15) / 16 * 16;
-  Weight w{.out = out, .in = table.cols};  // In f32: the table is made once.
-  const size_t packed_bytes = kernels_->PackedBytes(w.type, out, table.cols);
-  const auto packed_floats = static_cast<int64_t>(packed_bytes / sizeof(float));
-  const bool reading = Reading(table.rows * in_stride + packed_floats + out +
-                               std::min(out, kRowsAtOnce) * table.cols + 64);
-  if (!reading || weight == nullptr || bias == nullptr || table.tensor == nullptr) return projected;
-
-  std::pmr::vector<float> rows(static_cast<size_t>(table.rows * in_stride + 16), loading_);
-  float* aligned = rows.data() + (kAlign - reinterpret_cast<uintptr_t>(rows.data()) % kAlign) %
-                                     kAlign / sizeof(float);
-  const MatView x{aligned, table.rows, table.cols, in_stride};
-  Binder whole = *this;  // The table lies below another prefix, and its name is complete.
-  whole.prefix_.clear();
-  for (int64_t r = 0; r < table.rows; ++r) {
-    whole.Widen(*table.tensor, table.name, r * table.cols, table.cols, x.row(r));
-  }
-  if (norm.width > 0) kernels_->AddLayerNorm(x, {}, norm, x);
-
-  std::pmr::vector<std::byte> packed(packed_bytes + kAlign, loading_);
-  std::byte* at =
-      packed.data() + (kAlign - reinterpret_cast<uintptr_t>(packed.data()) % kAlign) % kAlign;
-  PackRows(weight, weight_name, 0, w, at);
-  std::pmr::vector<float> bias_values(static_cast<size_t>(out), loading_);
-  CopyVector(bias, bias_name, bias_values.data());
-  w.packed = at;
-  w.bias = bias_values.data();
-  WATERLINE_CHECK(kernels_->LinearScratchBytes(table.rows, w) == 0);
-  kernels_->Linear(x, w, Act::kNone, {}, projected);
+  const int64_t stride = WholeLines(out);
+  const MatView projected{TakeFloats(table.rows * stride), table.rows, out, stride};
+  const Source weight = Read(fmt::format("{}.weight", name), {out, table.cols});
+  const Source bias = Read(fmt::format("{}.bias", name), {out});
+  if (table.tensor == nullptr) return projected;
+  const MatView x = Normalise(table, norm);
+  // In f32 whatever the type of other maps: the table is made once.
+  const int64_t in = table.cols;
+  const int64_t at_once = std::min(out, kProjectedColumns);
+  const auto packed_floats = WholeLines(
+      static_cast<int64_t>(kernels_->PackedBytes(WeightType::kF32, at_once, in) / sizeof(float)));
+  WATERLINE_CHECK(kernels_->LinearScratchBytes(table.rows, {.out = at_once, .in = in}) == 0);
+  Leave(Stage::kProject, {weight, bias}, Pieces(out, at_once), packed_floats + at_once * (in + 1),
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t begin = piece * at_once;
+          const int64_t count = std::min(at_once, out - begin);
+          float* const rows = scratch + packed_floats;
+          float* const bias_values = rows + at_once * in;
+          std::string problem = weight.ReadFinite(begin * in, count * in, rows);
+          std::string other = bias.ReadFinite(begin, count, bias_values);
+          auto* const packed = reinterpret_cast<std::byte*>(scratch);
+          const Weight w{.out = count, .in = in, .packed = packed, .bias = bias_values};
+          kernels->Pack(rows, 0, count, w, packed);
+          kernels->Linear(x, w, Act::kNone, {}, projected.Cols(begin, begin + count));
+          return problem.empty() ? other : problem;
+        });
   return projected;
 }
 

@@ -1,47 +1,64 @@
 // From the tensors of a checkpoint to weights that kernels read.
 //
 // Binding runs twice through the same code, as a pass does: first measuring, to know every byte the
-// weights will take before one is read, then for real, packing into one block.
+// weights will take before one is read, then for real, with places in one block. What is to be read
+// and packed into them is left as a list of jobs (packing_jobs.h), which threads share.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
-#include <memory>
-#include <memory_resource>
-#include <set>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernels.h"
 #include "memory/mat.h"
 #include "ops/ops.h"
+#include "ops/packing_jobs.h"
 #include "weights/tensor_file.h"
 #include "weights/weight.h"
 
 namespace waterline {
 
-// What was read, and what was wrong with it; shared by a binder and those made from it.
-struct BindingReport {
-  std::vector<std::string> problems;  // One sentence for each missing, misshapen or broken tensor.
-  std::set<std::string> used;         // Names of the tensors that were read.
-  size_t block_bytes = 0;             // Bytes of the weight block used so far.
-  size_t loading_bytes = 0;           // Most that buffers of the reading take at once.
-  size_t in_file_bytes = 0;           // Bytes of tensors that stay in the file.
-  int64_t parameters = 0;             // Elements of the tensors that were read.
+// What a tensor is read for.
+struct TensorUse {
+  bool whole_map = false;     // A linear map whose rows stay whole.
+  bool part_of_map = false;   // A linear map that is taken apart or transposed.
+  bool rows_in_file = false;  // Rows that a pass reads from the file.
+  bool exact = false;         // Anything that is computed in f32 whatever the type of linear maps.
 };
 
-// Reads tensors below a prefix. A problem is noted in the report and binding goes on with empty
+// What was bound, and what was wrong with it; shared by a binder and those made from it.
+struct BindingReport {
+  std::vector<std::string> problems;  // One sentence for each missing, misshapen or broken tensor.
+  std::map<std::string, TensorUse> used;  // Tensors that are read, scales included.
+  size_t block_bytes = 0;                 // Bytes of the weight block used so far.
+  size_t kept_bytes = 0;                  // Buffers that all jobs need as long as they run,
+  int64_t scratch_floats = 0;             // and what each thread needs.
+  size_t in_file_bytes = 0;               // Bytes of tensors that stay in the file.
+  int64_t parameters = 0;                 // Elements of the tensors that are read.
+  std::map<const StoredTensor*, MatView> normalised;  // Tables for Project.
+
+  // Most that buffers of the reading take at once with `threads` threads.
+  size_t loading_bytes(int threads) const;
+};
+
+// Binds tensors below a prefix. A problem is noted in the report and binding goes on with empty
 // weights, so that all problems of a checkpoint are reported together.
 class Binder {
  public:
-  // Measures when `block` is empty; else packs into it. Buffers of the reading come from `loading`.
+  // Measures.
+  Binder(const TensorFile& file, const Kernels& kernels, BindingReport& report)
+      : file_(&file), kernels_(&kernels), report_(&report) {}
+  // Binds to `block`, which is filled when `jobs` have run. `file`, `kernels` and `block` must live
+  // until then.
   Binder(const TensorFile& file, const Kernels& kernels, std::span<std::byte> block,
-         std::pmr::memory_resource* loading, BindingReport& report)
-      : file_(&file), kernels_(&kernels), block_(block), loading_(loading), report_(&report) {}
+         PackingJobs& jobs, BindingReport& report)
+      : file_(&file), kernels_(&kernels), block_(block), jobs_(&jobs), report_(&report) {}
 
   // The same, below `prefix` + ".".
   Binder In(std::string_view prefix) const;
@@ -50,7 +67,7 @@ class Binder {
   // and vectors are f32 always.
   Binder As(WeightType type) const;
 
-  bool measuring() const { return block_.empty(); }
+  bool measuring() const { return jobs_ == nullptr; }
 
   // `name`.weight [out, in] and `name`.bias [out].
   Weight Linear(std::string_view name, int64_t out, int64_t in, bool bias = true);
@@ -78,29 +95,51 @@ class Binder {
   // A row of a table, as f32.
   const float* Row(std::string_view name, int64_t rows, int64_t cols, int64_t row);
   // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone
-  // is computed once, here. `norm` may have width 0 for none.
+  // is computed once, here. `norm` may have width 0 for none; it is the same for all maps of one
+  // table.
   MatView Project(const FileTable& table, const Norm& norm, std::string_view name, int64_t out);
 
  private:
-  const StoredTensor* Read(std::string_view name, std::initializer_list<int64_t> shape);
+  // A tensor as it is read. Everything lives as long as the file.
+  struct Source {
+    const TensorFile* file = nullptr;
+    const StoredTensor* tensor = nullptr;  // nullptr: there is none, and the report says why.
+    std::string_view name = {};
+    const StoredTensor* scales = nullptr;  // [rows] of an int8 tensor.
+
+    // Elements [first, first + count) as f32, which must be finite; what is wrong, or "".
+    std::string ReadFinite(int64_t first, int64_t count, float* to) const;
+    // Rows [first, first + count) of `width` int8, and their scales; what is wrong, or "".
+    std::string ReadInt8(int64_t first, int64_t count, int64_t width, int8_t* to,
+                         float* scales_to) const;
+  };
+
+  Source Read(std::string_view name, std::initializer_list<int64_t> shape,
+              const TensorUse& use = {.exact = true});
+  // A linear map [out, in] whose rows stay whole; of int8 maps also one that is stored as such.
+  Source ReadMap(std::string_view name, int64_t out, int64_t in);
+  // The tensor if it has the shape; else nullptr, with a problem in the report.
+  const std::pair<const std::string, StoredTensor>* Find(const std::string& full,
+                                                         std::initializer_list<int64_t> shape);
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
   // Takes the memory of a weight [out, in] and returns it, nullptr when measuring.
   std::byte* TakeWeight(int64_t out, int64_t in, Weight& w);
-  void PackRows(const StoredTensor* tensor, std::string_view name, int64_t row, const Weight& w,
-                std::byte* packed);
-  void CopyVector(const StoredTensor* tensor, std::string_view name, float* to);
-  // Elements [first, first + count) of `tensor` as f32; they must be finite.
-  void Widen(const StoredTensor& tensor, std::string_view name, int64_t first, int64_t count,
-             float* to);
-  // Notes that reading needs buffers of `floats` floats; true when there is something to read into.
-  bool Reading(int64_t floats);
+  // Leaves a job whose pieces need `scratch_floats`, unless a tensor is missing.
+  void Leave(Stage stage, std::initializer_list<Source> sources, int64_t pieces,
+             int64_t scratch_floats, PackingJobs::Piece run);
+  void PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed);
+  void CopyVector(const Source& source, float* to);
+  // `name`.bias [width] in memory.
+  const float* Bias(std::string_view name, int64_t width);
+  // LayerNorm(table) in a buffer that lives as long as the jobs.
+  MatView Normalise(const FileTable& table, const Norm& norm);
 
   const TensorFile* file_;
   const Kernels* kernels_;
   std::span<std::byte> block_;
-  std::pmr::memory_resource* loading_;
+  PackingJobs* jobs_ = nullptr;  // nullptr when measuring.
   BindingReport* report_;
   std::string prefix_;
   WeightType type_ = WeightType::kF32;

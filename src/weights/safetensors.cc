@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "weights/formats.h"
+#include "weights/packed.h"
 
 namespace waterline {
 
@@ -227,7 +228,11 @@ Result<TensorTable> ReadSafetensors(const File& open) {
   if (!header.ok()) return header.error();
   Result<TensorTable> table =
       Lay(file, kLengthBytes + header_bytes, rest - header_bytes, std::move(header->entries));
-  if (table.ok()) AddAliases(header->metadata, *table);
+  if (!table.ok()) return table;
+  AddAliases(header->metadata, *table);
+  for (const auto& [key, value] : header->metadata) {
+    if (key == kPackedAs) table->packed_as = value;
+  }
   return table;
 }
 

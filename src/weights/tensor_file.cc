@@ -126,7 +126,7 @@ size_t TensorFile::heap_bytes() const {
     bytes += TextBytes(name) + tensor.shape.capacity() * sizeof(int64_t) + 16;
   }
   for (const auto& [name, what] : table_.unreadable) bytes += TextBytes(name) + TextBytes(what);
-  return bytes + TextBytes(path().native());
+  return bytes + TextBytes(table_.packed_as) + TextBytes(path().native());
 }
 
 }  // namespace waterline

@@ -222,9 +222,17 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract, plan or inspect"},
+      {{}, "no command: it is extract, plan, inspect or pack"},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
+      {{"pack", "-o", scratch.Path("packed")}, "--dtype is required"},
+      {{"pack", "--dtype", "int8"}, "--output is required"},
+      {{"pack", "--dtype", "f32", "-o", scratch.Path("packed")}, "it is one of bf16, int8"},
+      {{"pack", "--dtype", "int8", "--embeddings", "int8", "-o", scratch.Path("packed")},
+       "it is one of stored, bf16"},
+      {{"pack", "--dtype", "int8", "-o", scratch.Path("")}, "is there already"},
+      {{"pack", "--dtype", "int8", "-o", scratch.Path("no/such")}, "No such file or directory"},
+      {{"pack", "/nowhere", "--dtype", "int8", "-o", scratch.Path("packed")}, "/nowhere"},
   };
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = RunProgram(arguments);
@@ -331,11 +339,30 @@ TEST(Inspect, DescribesTheModel) {
   EXPECT_THAT(small.out, HasSubstr("too small"));
 }
 
+TEST(Pack, WritesACheckpointThatRunsAsItIsPacked) {
+  const Scratch scratch;
+  const std::string packed = scratch.Path("packed");
+  const Outcome done = RunProgram({"pack", "--dtype", "int8", "--output", packed});
+  ASSERT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("README.md, gliner_config.json"));
+  EXPECT_EQ(scratch.Count(), 1u);
+  const Outcome original = RunProgram(With({"--dtype", "int8"}), kSentence);
+  const Outcome run = RunProgram(With({"--model", packed}), kSentence);
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.out, original.out);
+  EXPECT_THAT(RunProgram({"inspect", packed}).out, HasSubstr("; packed as int8\n"));
+  EXPECT_THAT(RunProgram({"inspect", packed, "--json"}).out, HasSubstr("\"packed_as\":\"int8\""));
+  const Outcome refused = RunProgram(With({"--model", packed, "--dtype", "bf16"}), kSentence);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("is packed as int8 and does not run as bf16"));
+}
+
 TEST(Program, HelpsAndTellsItsVersion) {
   EXPECT_THAT(RunProgram({"--version"}).out, StartsWith("waterline 0."));
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"extract", "--help"},
                                                     {"plan", "--help"},
+                                                    {"pack", "--help"},
                                                     {"inspect", "--help"}}) {
     const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.status, 0);

@@ -43,8 +43,8 @@ struct LstmInputs {
     AlignedBytes packed[2] = {AlignedBytes(bytes), AlignedBytes(bytes)};
     auto* to_forward = reinterpret_cast<float*>(packed[0].data());
     auto* to_backward = reinterpret_cast<float*>(packed[1].data());
-    kernels.PackLstm(forward.data(), hidden, to_forward);
-    kernels.PackLstm(backward.data(), hidden, to_backward);
+    kernels.PackLstm(forward.data(), 0, 4 * hidden, hidden, to_forward);
+    kernels.PackLstm(backward.data(), 0, 4 * hidden, hidden, to_backward);
     AlignedBytes scratch(kernels.LstmScratchBytes(hidden, static_cast<int64_t>(last - first)));
     OwnedMat out(own.back(), 2 * hidden);
     LstmArgs args;

@@ -139,6 +139,14 @@ void ReferenceKernels::Pack(const float* from, int64_t row, int64_t rows, const 
   }
 }
 
+void ReferenceKernels::PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows,
+                                const Weight& w, std::byte* packed) const {
+  float* to = reinterpret_cast<float*>(packed) + row * w.in;
+  for (int64_t i = 0; i < rows * w.in; ++i) {
+    to[i] = static_cast<float>(from[i]) * scales[i / w.in];
+  }
+}
+
 Rounding ReferenceKernels::InputRounding(WeightType type) const {
   return like_ == nullptr ? Rounding{} : like_->InputRounding(type);
 }
@@ -147,8 +155,9 @@ size_t ReferenceKernels::PackedLstmFloats(int64_t hidden) const {
   return static_cast<size_t>(4 * hidden * hidden);
 }
 
-void ReferenceKernels::PackLstm(const float* from, int64_t hidden, float* packed) const {
-  std::copy_n(from, 4 * hidden * hidden, packed);
+void ReferenceKernels::PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
+                                float* packed) const {
+  std::copy_n(from, rows * hidden, packed + row * hidden);
 }
 
 void ReferenceKernels::Embed(const EmbedArgs& args, MatView out) const {

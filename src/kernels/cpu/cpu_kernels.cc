@@ -4,10 +4,11 @@
 #include "kernels/cpu/cpu_kernels.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "kernels/cpu/scratch.h"
+#include "kernels/rounding.h"
 
 namespace waterline {
 
@@ -22,12 +23,6 @@ int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; 
 
 int64_t ElementBytes(WeightType type) {
   return type == WeightType::kF32 ? 4 : type == WeightType::kBf16 ? 2 : 1;
-}
-
-uint16_t Bf16Of(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);  // Weights are finite.
 }
 
 // Where the parts of a packed W lie.
@@ -51,18 +46,53 @@ struct Layout {
             : product.bias != 0       ? offsets + static_cast<size_t>(columns) * sizeof(int32_t)
                                       : offsets;
   }
+};
 
-  // Calls f(element, term) for the terms of column n, padding to whole groups included.
-  template <typename F>
-  void ForTerms(int64_t n, const F& f) const {
-    const int64_t first = n / panel * panel;
-    const int64_t width = std::min(panel, columns - first);
-    int64_t at = (first * groups + n - first) * group;
-    for (int64_t k = 0; k < groups * group; k += group, at += width * group) {
-      for (int64_t i = 0; i < group; ++i) f(at + i, k + i);
+// Terms of a panel that are rounded before they are moved: they stay in the nearest cache.
+constexpr int64_t kTileTerms = 64;
+constexpr int64_t kMostPanel = 48;
+
+// Moves `groups` groups of `count` columns, which lie kTileTerms numbers apart, to their places in
+// a panel of `width` columns.
+template <typename Group, typename Number>
+void MoveGroups(const Number* tile, int64_t count, int64_t groups, int64_t width,
+                std::byte* panel) {
+  for (int64_t x = 0; x < count; ++x) {
+    const Number* from = tile + x * kTileTerms;
+    std::byte* to = panel + x * static_cast<int64_t>(sizeof(Group));
+    for (int64_t k = 0; k < groups; ++k) {
+      std::memcpy(to + k * width * static_cast<int64_t>(sizeof(Group)),
+                  from + k * static_cast<int64_t>(sizeof(Group) / sizeof(Number)), sizeof(Group));
     }
   }
-};
+}
+
+// Writes columns [n, n + count) of the panel that they lie in, those past `w.out` as zeros.
+// `fill(column, term, count, to)` gives `count` terms of a column as Numbers.
+template <typename Number, typename Fill>
+void FillPanel(const Layout& layout, const Weight& w, int64_t n, int64_t count, std::byte* packed,
+               const Fill& fill) {
+  const int64_t first = n / layout.panel * layout.panel;
+  const int64_t width = std::min(layout.panel, layout.columns - first);
+  const auto bytes = static_cast<int64_t>(sizeof(Number)) * layout.group;
+  alignas(64) Number tile[kMostPanel * kTileTerms];
+  for (int64_t k = 0; k < layout.groups * layout.group; k += kTileTerms) {
+    const int64_t terms = std::min(kTileTerms, layout.groups * layout.group - k);
+    for (int64_t x = 0; x < count; ++x) {
+      Number* to = tile + x * kTileTerms;
+      const int64_t stored = n + x < w.out ? std::min(terms, w.in - k) : 0;
+      if (stored > 0) fill(n + x, k, stored, to);
+      std::fill(to + stored, to + terms, Number{});
+    }
+    std::byte* to = packed + (first * layout.groups + k / layout.group * width + n - first) * bytes;
+    const int64_t groups = terms / layout.group;
+    if (bytes == 4) {
+      MoveGroups<uint32_t>(tile, count, groups, width, to);
+    } else {
+      MoveGroups<uint16_t>(tile, count, groups, width, to);
+    }
+  }
+}
 
 // What Linear takes from its scratch.
 struct LinearBuffers {
@@ -97,31 +127,64 @@ void CpuKernelSet::Pack(const float* from, int64_t row, int64_t rows, const Weig
                         std::byte* packed) const {
   const Product& product = ProductOf(w.type);
   const Layout layout(product, isa_.lanes, w.type, w.out, w.in);
+  const auto terms_of = [&](int64_t n, int64_t k, int64_t count) {
+    return std::span(from + (n - row) * w.in + k, static_cast<size_t>(count));
+  };
   // The last call also writes the zeros past the last row.
   const int64_t end = row + rows == w.out ? layout.columns : row + rows;
-  for (int64_t n = row; n < end; ++n) {
-    const float* source = n < w.out ? from + (n - row) * w.in : nullptr;
-    const auto term = [&](int64_t k) { return source != nullptr && k < w.in ? source[k] : 0.0f; };
+  for (int64_t n = row, next; n < end; n = next) {
+    next = std::min(end, (n / layout.panel + 1) * layout.panel);
     if (w.type == WeightType::kF32) {
-      auto* to = reinterpret_cast<float*>(packed);
-      layout.ForTerms(n, [&](int64_t at, int64_t k) { to[at] = term(k); });
+      FillPanel<float>(layout, w, n, next - n, packed,
+                       [&](int64_t column, int64_t k, int64_t count, float* to) {
+                         std::memcpy(to, terms_of(column, k, count).data(),
+                                     static_cast<size_t>(count) * sizeof(float));
+                       });
     } else if (w.type == WeightType::kBf16) {
-      auto* to = reinterpret_cast<uint16_t*>(packed);
-      layout.ForTerms(n, [&](int64_t at, int64_t k) { to[at] = Bf16Of(term(k)); });
+      FillPanel<uint16_t>(
+          layout, w, n, next - n, packed,
+          [&](int64_t column, int64_t k, int64_t count, uint16_t* to) {
+            RoundToBf16(terms_of(column, k, count), {to, static_cast<size_t>(count)});
+          });
     } else {
-      float largest = 0;
-      for (int64_t k = 0; k < w.in; ++k) largest = std::max(largest, std::abs(term(k)));
-      const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      int32_t sum = 0;
-      auto* to = reinterpret_cast<int8_t*>(packed);
-      layout.ForTerms(n, [&](int64_t at, int64_t k) {
-        const auto q = static_cast<int8_t>(std::lrintf(term(k) * inverse));
-        sum += q;
-        to[at] = q;
-      });
-      reinterpret_cast<float*>(packed + layout.scales)[n] = largest / 127.0f;
+      Int8Steps steps[kMostPanel];
+      int32_t sums[kMostPanel] = {};
+      for (int64_t x = n; x < std::min(next, w.out); ++x) {
+        steps[x - n] = Int8StepsOf(terms_of(x, 0, w.in));
+      }
+      FillPanel<int8_t>(layout, w, n, next - n, packed,
+                        [&](int64_t column, int64_t k, int64_t count, int8_t* to) {
+                          sums[column - n] +=
+                              RoundToInt8(terms_of(column, k, count), steps[column - n].inverse,
+                                          {to, static_cast<size_t>(count)});
+                        });
+      for (int64_t x = n; x < next; ++x) {
+        reinterpret_cast<float*>(packed + layout.scales)[x] = steps[x - n].scale;
+        if (product.bias != 0) {
+          reinterpret_cast<int32_t*>(packed + layout.offsets)[x] = product.bias * sums[x - n];
+        }
+      }
+    }
+  }
+}
+
+void CpuKernelSet::PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows,
+                            const Weight& w, std::byte* packed) const {
+  const Product& product = ProductOf(w.type);
+  const Layout layout(product, isa_.lanes, w.type, w.out, w.in);
+  const int64_t end = row + rows == w.out ? layout.columns : row + rows;
+  for (int64_t n = row, next; n < end; n = next) {
+    next = std::min(end, (n / layout.panel + 1) * layout.panel);
+    int32_t sums[kMostPanel] = {};
+    FillPanel<int8_t>(layout, w, n, next - n, packed,
+                      [&](int64_t column, int64_t k, int64_t count, int8_t* to) {
+                        std::copy_n(from + (column - row) * w.in + k, count, to);
+                        sums[column - n] += std::accumulate(to, to + count, 0);
+                      });
+    for (int64_t x = n; x < next; ++x) {
+      reinterpret_cast<float*>(packed + layout.scales)[x] = x < w.out ? scales[x - row] : 0.0f;
       if (product.bias != 0) {
-        reinterpret_cast<int32_t*>(packed + layout.offsets)[n] = product.bias * sum;
+        reinterpret_cast<int32_t*>(packed + layout.offsets)[x] = product.bias * sums[x - n];
       }
     }
   }
@@ -137,9 +200,9 @@ size_t CpuKernelSet::PackedLstmFloats(int64_t hidden) const {
   return PackedBytes(WeightType::kF32, 4 * hidden, hidden) / sizeof(float);
 }
 
-void CpuKernelSet::PackLstm(const float* from, int64_t hidden, float* packed) const {
-  Pack(from, 0, 4 * hidden, {.out = 4 * hidden, .in = hidden},
-       reinterpret_cast<std::byte*>(packed));
+void CpuKernelSet::PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
+                            float* packed) const {
+  Pack(from, row, rows, {.out = 4 * hidden, .in = hidden}, reinterpret_cast<std::byte*>(packed));
 }
 
 void CpuKernelSet::Embed(const EmbedArgs& args, MatView out) const {

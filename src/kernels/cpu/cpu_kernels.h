@@ -19,9 +19,12 @@ class CpuKernelSet final : public Kernels {
   size_t PackedBytes(WeightType type, int64_t out, int64_t in) const override;
   void Pack(const float* from, int64_t row, int64_t rows, const Weight& w,
             std::byte* packed) const override;
+  void PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows, const Weight& w,
+                std::byte* packed) const override;
   Rounding InputRounding(WeightType type) const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
-  void PackLstm(const float* from, int64_t hidden, float* packed) const override;
+  void PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
+                float* packed) const override;
 
   void Embed(const EmbedArgs& args, MatView out) const override;
   void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
