@@ -344,7 +344,7 @@ TEST(Pack, WritesACheckpointThatRunsAsItIsPacked) {
   const std::string packed = scratch.Path("packed");
   const Outcome done = RunProgram({"pack", "--dtype", "int8", "--output", packed});
   ASSERT_EQ(done.status, 0) << done.err;
-  EXPECT_THAT(done.out, HasSubstr("README.md, gliner_config.json"));
+  EXPECT_THAT(done.out, HasSubstr("README.md, dtypes.json, gliner_config.json"));
   EXPECT_EQ(scratch.Count(), 1u);
   const Outcome original = RunProgram(With({"--dtype", "int8"}), kSentence);
   const Outcome run = RunProgram(With({"--model", packed}), kSentence);

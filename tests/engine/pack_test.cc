@@ -64,7 +64,7 @@ class PackTest : public testing::Test {
 // Every backbone and head, f16 and bf16 files, torch archives, a tokenizer and a config that lie
 // with the backbone.
 TEST_F(PackTest, HasTheAnswersOfTheOriginalBitForBit) {
-  for (const std::string model :
+  for (const std::string& model :
        {DefaultModel(), GoldenModel("us_markerV0_proj"), GoldenModel("us_marker"),
         GoldenModel("bb_deberta_v2_conv_groups"), GoldenModel("bb_deberta_v2_noshare"),
         GoldenModel("bb_deberta_v2_embproj"), GoldenModel("us_bf16_file"),

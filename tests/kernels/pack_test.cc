@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <string_view>
 #include <vector>
 
-#include "kernels/cpu/isa.h"
+#include "kernels/cpu/cpu_kernels.h"
 #include "kernels/rounding.h"
 #include "support/kernel_test.h"
 
@@ -15,13 +14,7 @@ namespace {
 
 class PackTest : public KernelTest {
  protected:
-  const Isa& isa() const {
-#if defined(__x86_64__)
-    if (std::string_view(kernels().name()) == "avx2") return kAvx2Isa;
-    if (std::string_view(kernels().name()) == "avx512") return kAvx512Isa;
-#endif
-    return kPortableIsa;
-  }
+  const Isa& isa() const { return dynamic_cast<const CpuKernelSet&>(kernels()).isa(); }
 
   // Places one number after another.
   std::vector<std::byte> PackPlainly(const std::vector<float>& from, const Weight& w) const {

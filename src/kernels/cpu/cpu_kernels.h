@@ -13,6 +13,7 @@ class CpuKernelSet final : public Kernels {
   explicit constexpr CpuKernelSet(const Isa& isa) : isa_(isa) {}
 
   const char* name() const override { return isa_.name; }
+  const Isa& isa() const { return isa_; }
 
   // W as wide panels of columns of Wᵀ; zeros up to a whole vector. Behind those of int8 the scales
   // of the columns, and the offsets of their sums.
