@@ -39,6 +39,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -362,6 +363,7 @@ def command_line():
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # What was measured is told, too.
     arguments = parse_arguments()
     painter = arguments.plot and python_with("matplotlib", "--plot")
     settle(arguments)
