@@ -1,5 +1,5 @@
-// Command-line options whose values are read by hand, so that a message names what would do.
-// SPDX-License-Identifier: Apache-2.0
+// Command-line options whose values are read by hand, so that a message names what would do, and
+// the argument that several commands declare. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -14,7 +14,10 @@
 namespace waterline::cli {
 
 // The value that leaves a choice to the engine.
-inline constexpr std::string_view kAuto = "auto";
+inline constexpr std::string_view kAutoValue = "auto";
+
+// MODEL, of the commands that are about a model and not about texts.
+void AddModelArgument(CLI::App& command, std::string& model);
 
 // Declares an option that `parse` reads; the text that it returns, if any, says what is wrong with
 // the value and ends in CLI::ParseError, after the first of `names`.

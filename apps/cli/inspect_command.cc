@@ -5,6 +5,7 @@
 
 #include "diagnostics.h"
 #include "exit_status.h"
+#include "flag_values.h"
 #include "model_report_format.h"
 #include "output_file.h"
 #include "run_arguments.h"
@@ -12,11 +13,7 @@
 namespace waterline::cli {
 
 void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
-  command
-      .add_option("MODEL", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
-                  "Hugging Face cache; without it the model that ships with Waterline")
-      ->option_text(" ");
+  AddModelArgument(command, arguments.model);
   AddMemoryBudgetFlag(command, arguments.memory_budget);
   AddDtypeFlag(command, arguments.dtype);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");

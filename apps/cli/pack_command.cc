@@ -31,11 +31,7 @@ std::string FormatReport(const PackReport& report) {
 }  // namespace
 
 void AddPackFlags(CLI::App& command, PackArguments& arguments) {
-  command
-      .add_option("MODEL", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
-                  "Hugging Face cache; without it the model that ships with Waterline")
-      ->option_text(" ");
+  AddModelArgument(command, arguments.model);
   AddChoice<Precision>(command, "--dtype", "What linear maps are stored and run as: bf16 or int8",
                        {{"bf16", Precision::kBf16}, {"int8", Precision::kInt8}},
                        arguments.options.dtype)

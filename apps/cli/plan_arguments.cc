@@ -28,11 +28,7 @@ Examples:
 }  // namespace
 
 void AddPlanFlags(CLI::App& command, PlanArguments& arguments) {
-  command
-      .add_option("MODEL", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
-                  "Hugging Face cache; without it the model that ships with Waterline")
-      ->option_text(" ");
+  AddModelArgument(command, arguments.model);
   CLI::Option* input =
       command
           .add_option("--input,-i", arguments.files,

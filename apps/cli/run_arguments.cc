@@ -15,7 +15,7 @@ void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
             "default: half of the memory that is free at load, of the machine or of\n"
             "the control group, whichever leaves less",
             [&memory_budget](const std::string& text) {
-              if (text == kAuto) {
+              if (text == kAutoValue) {
                 memory_budget = 0;
                 return std::string();
               }
@@ -54,7 +54,7 @@ void AddEngineFlags(CLI::App& command, RunArguments& arguments) {
             "as a worker's share of the workspace holds, up to 1024",
             [&arguments](const std::string& text) {
               int64_t& tokens = arguments.engine.batch_tokens;
-              if (text == kAuto) {
+              if (text == kAutoValue) {
                 tokens = 0;
                 return std::string();
               }
