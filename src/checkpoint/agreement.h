@@ -1,11 +1,12 @@
 // dtypes.json: what shorter types were measured to cost a checkpoint.
 //
-//   {"bf16": {"f1_points": -0.01}, "int8": {"127": {"f1_points": -0.2}, "2047": {"f1_points":
-//   0.03}}}
+//   {"bf16": {"f1_points": -0.01},
+//    "int8": {"127": {"f1_points": -0.2}, "2047": {"f1_points": 0.03}}}
 //
 // f1_points is the F1 of the type less that of f32, in points, on the same sentences. int8 depends
 // on the levels that a row of inputs is rounded to, which instruction sets differ in. Other keys
-// are for people. Written by ./dev bench quality --record. SPDX-License-Identifier: Apache-2.0
+// are for people. Written by ./dev bench quality --record.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

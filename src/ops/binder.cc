@@ -13,6 +13,8 @@
 namespace waterline {
 namespace {
 
+// 2047 * 127 * 8260 is the largest sum of an int8 product that an int32 holds (pair_dot.h).
+constexpr int64_t kMostInt8Inputs = 8260;
 constexpr size_t kAlign = 64;
 // Rows are read and packed in pieces of a whole number of panels of every instruction set, about as
 // large as half of an L2 cache.
@@ -153,6 +155,11 @@ float* Binder::TakeFloats(int64_t count) {
 }
 
 std::byte* Binder::TakeWeight(int64_t out, int64_t in, Weight& w) {
+  if (type_ == WeightType::kInt8 && in > kMostInt8Inputs) {
+    report_->problems.push_back(
+        fmt::format("{} has a linear map of {} inputs, and int8 takes at most {}; run it as bf16",
+                    prefix_.empty() ? "the head" : prefix_, in, kMostInt8Inputs));
+  }
   w = {.out = out, .in = in, .type = type_};
   std::byte* packed = TakeBytes(kernels_->PackedBytes(type_, out, in));
   w.packed = packed;

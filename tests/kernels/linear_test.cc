@@ -129,6 +129,19 @@ TEST_P(LinearTest, Bf16InputsRoundAsTheTypeSays) {
   }
 }
 
+// The largest sums there can be: the binder takes no more inputs.
+TEST_P(LinearTest, QuantisedSumsOfTheMostInputsFit) {
+  constexpr int64_t kIn = 8260;
+  OwnedMat x(1, kIn);
+  std::fill_n(x.view().row(0), kIn, 1.0f);
+  const OwnedWeight w(kernels(), std::vector<float>(static_cast<size_t>(2 * kIn), -1.0f), 2, kIn,
+                      false, WeightType::kInt8);
+  OwnedMat out(1, 2);
+  RunLinear(kernels(), x, w.weight, Act::kNone, out);
+  EXPECT_NEAR(out.view().row(0)[0], -8260, 0.01);
+  EXPECT_NEAR(out.view().row(0)[1], -8260, 0.01);
+}
+
 // A broken input must not become a number that looks sound.
 TEST_P(LinearTest, QuantisedRowsKeepNaNAndInfinityApartFromOtherRows) {
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
