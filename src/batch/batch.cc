@@ -29,6 +29,7 @@ void NoteRead(Pooling pooling, std::pmr::memory_resource* memory, Batch& batch) 
   };
   std::for_each(batch.words.begin(), batch.words.end(), mark);
   std::for_each(batch.labels.begin(), batch.labels.end(), mark);
+  std::for_each(batch.relations.begin(), batch.relations.end(), mark);
   batch.read.reserve(static_cast<size_t>(std::count(row.begin(), row.end(), 0)));
   for (size_t t = 0; t < row.size(); ++t) {
     if (row[t] < 0) continue;
@@ -43,6 +44,29 @@ void NoteRead(Pooling pooling, std::pmr::memory_resource* memory, Batch& batch) 
   };
   std::for_each(batch.words.begin(), batch.words.end(), move);
   std::for_each(batch.labels.begin(), batch.labels.end(), move);
+  std::for_each(batch.relations.begin(), batch.relations.end(), move);
+}
+
+// Appends the tokens of `markers`, counted from `row`; returns which places they took.
+RowRange AddMarkers(const std::pmr::vector<int32_t>& markers, int32_t row,
+                    std::pmr::vector<RowRange>& to) {
+  const auto begin = static_cast<int32_t>(to.size());
+  for (const int32_t marker : markers) to.push_back({row + marker, row + marker + 1});
+  return {begin, static_cast<int32_t>(to.size())};
+}
+
+// Gives a sequence `labels`; unless they are its own, it shares them with those before it that have
+// the same.
+void NoteGiven(const GivenLabels& labels, bool own, Batch& batch) {
+  int32_t row = 0;
+  bool known = false;
+  for (const GivenLabels* other : batch.given) {
+    known = other == &labels && !own;
+    if (known) break;
+    row += static_cast<int32_t>(other->count);
+  }
+  if (!known) batch.given.push_back(&labels);
+  batch.label_groups.push_back({row, row + static_cast<int32_t>(labels.count)});
 }
 
 }  // namespace
@@ -62,23 +86,34 @@ Batch::Batch(std::pmr::memory_resource* memory)
       words(memory),
       word_begins(memory),
       labels(memory),
-      label_begins(memory),
+      given(memory),
+      label_groups(memory),
+      relations(memory),
+      relation_groups(memory),
       score_begins(memory) {}
 
+int64_t Batch::label_rows() const {
+  int64_t count = 0;
+  for (const RowRange& group : label_groups) count += group.end - group.begin;
+  return count;
+}
+
 Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTemplate& around,
-                int64_t widths, Pooling pooling, std::pmr::memory_resource* memory) {
+                const BatchRules& rules, std::pmr::memory_resource* memory) {
   Batch batch(memory);
   int64_t tokens = 0, words = 0, labels = 0;
   for (const Sequence* s : sequences) {
     tokens += s->tokens(around);
     words += s->words();
-    labels += s->prompt->labels();
+    if (s->given == nullptr) labels += s->labels();
   }
   batch.ids.reserve(static_cast<size_t>(tokens));
   batch.positions.resize(static_cast<size_t>(tokens));
   batch.words.reserve(static_cast<size_t>(words));
   batch.labels.reserve(static_cast<size_t>(labels));
-  for (auto* begins : {&batch.begins, &batch.word_begins, &batch.label_begins}) {
+  batch.label_groups.reserve(sequences.size());
+  batch.relation_groups.reserve(sequences.size());
+  for (auto* begins : {&batch.begins, &batch.word_begins}) {
     begins->reserve(sequences.size() + 1);
     begins->push_back(0);
   }
@@ -90,9 +125,13 @@ Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTempla
     batch.ids.insert(batch.ids.end(), around.prefix.begin(), around.prefix.end());
     const auto prompt_row = static_cast<int32_t>(batch.ids.size());
     batch.ids.insert(batch.ids.end(), s->prompt->ids.begin(), s->prompt->ids.end());
-    for (const int32_t marker : s->prompt->markers) {
-      batch.labels.push_back({prompt_row + marker, prompt_row + marker + 1});
+    if (s->given != nullptr) {
+      NoteGiven(*s->given, rules.own_labels, batch);
+    } else {
+      batch.label_groups.push_back(AddMarkers(s->prompt->markers, prompt_row, batch.labels));
     }
+    batch.relation_groups.push_back(
+        AddMarkers(s->prompt->relation_markers, prompt_row, batch.relations));
     const auto text_row = static_cast<int64_t>(batch.ids.size());
     const TokenText& text = *s->text;
     const auto word_token = [&](int32_t word) {
@@ -113,11 +152,10 @@ Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTempla
               batch.positions.begin() + static_cast<std::ptrdiff_t>(batch.ids.size()), 0);
     batch.begins.push_back(static_cast<int32_t>(batch.ids.size()));
     batch.word_begins.push_back(static_cast<int32_t>(batch.words.size()));
-    batch.label_begins.push_back(static_cast<int32_t>(batch.labels.size()));
     batch.score_begins.push_back(batch.score_begins.back() +
-                                 s->words() * widths * s->prompt->labels());
+                                 s->words() * rules.channels * s->labels());
   }
-  NoteRead(pooling, memory, batch);
+  NoteRead(rules.pooling, memory, batch);
   return batch;
 }
 

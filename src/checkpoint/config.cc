@@ -195,18 +195,110 @@ void ReadSpanMode(Fields& fields, GlinerConfig& config) {
   fields.OneOf("span_mode", config.span_mode, kSpanModes);
 }
 
-void ReadEncoderConfig(Fields& fields, GlinerConfig& config) {
-  const std::optional<dom::element> value = fields.Value("encoder_config");
-  if (!value.has_value()) return;
+// The object at `key`, when there is one.
+std::optional<Fields> Nested(Fields& fields, std::string_view key) {
+  const std::optional<dom::element> value = fields.Value(key);
+  if (!value.has_value()) return std::nullopt;
   dom::object object;
   if (value->get(object) != simdjson::SUCCESS) {
-    return fields.Wrong("encoder_config", *value, "an object or null");
+    fields.Wrong(key, *value, "an object or null");
+    return std::nullopt;
   }
-  Fields encoder(object, fields.Nested("encoder_config"));
+  return Fields(object, fields.Nested(key));
+}
+
+void ReadNestedBackbone(Fields& fields, std::string_view key, std::optional<BackboneConfig>& to) {
+  std::optional<Fields> encoder = Nested(fields, key);
+  if (!encoder) return;
   std::string model_type = "deberta-v2";
-  encoder.Text("model_type", model_type);
-  config.encoder = ReadBackbone(encoder, model_type);
-  fields.Join(encoder);
+  encoder->Text("model_type", model_type);
+  to = ReadBackbone(*encoder, model_type);
+  fields.Join(*encoder);
+}
+
+// The encoder over words; what the file leaves out is as gliner's config.py fills it in.
+void ReadSpanEncoder(Fields& fields, GlinerConfig& config) {
+  constexpr std::string_view kKinds[] = {"deberta-v2", "modernbert", "rnn"};
+  std::optional<Fields> context = Nested(fields, "span_encoder_config");
+  if (!context) return;
+  ContextEncoderConfig span;
+  context->OneOf("model_type", span.kind, kKinds);
+  if (span.kind == "rnn") {
+    span.encoder.hidden_size = config.hidden_size;
+    span.encoder.layers = 1;
+    context->Integer("hidden_size", span.encoder.hidden_size, 1, kMostColumns);
+    context->Integer("num_hidden_layers", span.encoder.layers, 1, kMostLayers);
+    context->Flag("bidirectional", span.bidirectional);
+    std::string kind = "lstm";
+    constexpr std::string_view kCells[] = {"lstm"};
+    context->OneOf("rnn_type", kind, kCells);
+  } else if (!span.kind.empty()) {
+    span.encoder = ReadBackbone(*context, span.kind);
+    int64_t& hidden = span.encoder.hidden_size;
+    int64_t& heads = span.encoder.heads;
+    if (!context->Has("hidden_size")) hidden = config.hidden_size;
+    if (!context->Has("num_hidden_layers")) span.encoder.layers = 1;
+    if (!context->Has("num_attention_heads")) {
+      heads = std::max<int64_t>(1, hidden / 64);
+      while (hidden % heads != 0) --heads;
+    }
+    if (!context->Has("intermediate_size")) span.encoder.intermediate = 4 * hidden;
+    if (span.kind == "deberta-v2") {
+      if (!context->Has("relative_attention")) span.encoder.relative_attention = true;
+      if (!context->Has("pos_att_type")) span.encoder.c2p = span.encoder.p2c = true;
+      if (!context->Has("max_relative_positions")) span.encoder.max_relative_positions = 512;
+    }
+  } else if (!context->Has("model_type")) {
+    context->Wrong("model_type is absent, but must be one of deberta-v2, modernbert, rnn");
+  }
+  fields.Join(*context);
+  config.span_encoder = std::move(span);
+}
+
+// {"1": "person", "2": "city"}: names by their number from 1.
+void ReadClasses(Fields& fields, std::string_view key, std::vector<std::string>& to) {
+  const std::optional<dom::element> value = fields.Value(key);
+  if (!value.has_value()) return;
+  constexpr std::string_view kWanted = "an object of strings with the keys 1, 2, 3, ...";
+  dom::object object;
+  if (value->get(object) != simdjson::SUCCESS) return fields.Wrong(key, *value, kWanted);
+  std::vector<std::string> names(object.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::string_view name;
+    if (object[std::to_string(i + 1)].get(name) != simdjson::SUCCESS) {
+      return fields.Wrong(key, *value, kWanted);
+    }
+    names[i] = name;
+  }
+  to = std::move(names);
+}
+
+void ReadBiEncoder(Fields& fields, GlinerConfig& config) {
+  fields.Text("labels_encoder", config.labels_encoder_name);
+  ReadNestedBackbone(fields, "labels_encoder_config", config.labels_encoder);
+  std::string_view schema;
+  if (const auto value = fields.Value("post_fusion_schema");
+      value.has_value() && value->get(schema) == simdjson::SUCCESS) {
+    config.post_fusion_schema = schema;  // "" is none.
+  }
+  fields.Integer("num_post_fusion_layers", config.num_post_fusion_layers, 1, kMostLayers);
+}
+
+void ReadRelations(Fields& fields, GlinerConfig& config) {
+  constexpr std::string_view kLayers[] = {"none", "dot",      "mlp", "attention",
+                                          "attn", "bilinear", "gcn", "gat"};
+  std::string layer;
+  fields.Text("relations_layer", layer);
+  for (char& c : layer) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (std::find(std::begin(kLayers), std::end(kLayers), layer) == std::end(kLayers)) {
+    fields.Wrong("relations_layer", *fields.Value("relations_layer"),
+                 fmt::format("one of {}", fmt::join(kLayers, ", ")));
+  }
+  config.relations_layer = layer == "attn" ? "attention" : layer;
+  fields.Text("triples_layer", config.triples_layer);
+  fields.Text("rel_token", config.rel_token);
+  fields.Integer("rel_token_index", config.rel_token_index, -1, kMostRows);
+  fields.Flag("embed_rel_token", config.embed_rel_token);
 }
 
 // The streaming architecture has other defaults, and older files call the backbone labels_decoder.
@@ -231,7 +323,7 @@ GlinerConfig ReadGliner(Fields& fields) {
   }
   ReadSpanMode(fields, config);
   config.architecture = ChooseArchitecture(fields, streaming, config.span_mode == "token_level");
-  ReadEncoderConfig(fields, config);
+  ReadNestedBackbone(fields, "encoder_config", config.encoder);
   fields.Integer("vocab_size", config.vocab_size, -1, kMostRows);
   fields.Integer("class_token_index", config.class_token_index, -1, kMostRows);
   fields.Text("ent_token", config.ent_token);
@@ -243,8 +335,13 @@ GlinerConfig ReadGliner(Fields& fields) {
   fields.Integer("hidden_size", config.hidden_size, 1, kMostColumns);
   fields.Integer("num_rnn_layers", config.num_rnn_layers, 0, kMostLayers);
   fields.Flag("fuse_layers", config.fuse_layers);
-  config.has_span_encoder = fields.Has("span_encoder_config");
+  ReadSpanEncoder(fields, config);
   fields.Flag("precomputed_prompts_mode", config.precomputed_prompts);
+  ReadClasses(fields, "id_to_classes", config.classes);
+  ReadClasses(fields, "rel_id_to_classes", config.relation_classes);
+  fields.Flag("represent_spans", config.represent_spans);
+  if (HasLabelEncoder(config.architecture)) ReadBiEncoder(fields, config);
+  if (FindsRelations(config.architecture)) ReadRelations(fields, config);
   fields.OneOf("subtoken_pooling", config.subtoken_pooling, kPoolings);
   fields.OneOf("words_splitter_type", config.words_splitter_type, kSplitters);
   return config;

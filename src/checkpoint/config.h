@@ -43,6 +43,14 @@ struct BackboneConfig {
   std::string conv_act = "tanh";
 };
 
+// A small encoder over given rows (gliner modeling/context_encoders.py).
+struct ContextEncoderConfig {
+  std::string kind;  // "deberta-v2", "modernbert" or "rnn".
+  // Of "deberta-v2" and "modernbert"; of "rnn" only hidden_size and layers.
+  BackboneConfig encoder;
+  bool bidirectional = true;  // "rnn"
+};
+
 enum class Architecture {
   kUniSpan,
   kUniToken,
@@ -56,6 +64,12 @@ enum class Architecture {
 };
 // "uni-encoder span", ...
 const char* ArchitectureName(Architecture architecture);
+inline bool HasLabelEncoder(Architecture a) {
+  return a == Architecture::kBiSpan || a == Architecture::kBiToken;
+}
+inline bool FindsRelations(Architecture a) {
+  return a == Architecture::kUniSpanRelations || a == Architecture::kUniTokenRelations;
+}
 
 struct GlinerConfig {
   Architecture architecture = Architecture::kUniSpan;
@@ -72,10 +86,29 @@ struct GlinerConfig {
   int64_t hidden_size = 512;
   int64_t num_rnn_layers = 1;
   bool fuse_layers = false;
-  bool has_span_encoder = false;  // span_encoder_config is set.
-  bool precomputed_prompts = false;
   std::string subtoken_pooling = "first";
   std::string words_splitter_type = "whitespace";
+  // An encoder over the words in front of the span layer (span_encoder_config).
+  std::optional<ContextEncoderConfig> span_encoder;
+  // Label vectors are stored in the checkpoint (precomputed_prompts_mode), in the order of
+  // id_to_classes and rel_id_to_classes.
+  bool precomputed_prompts = false;
+  std::vector<std::string> classes;
+  std::vector<std::string> relation_classes;
+  bool represent_spans = false;  // Token models: spans are scored once more.
+
+  // Bi-encoders.
+  std::string labels_encoder_name;               // labels_encoder
+  std::optional<BackboneConfig> labels_encoder;  // labels_encoder_config
+  std::string post_fusion_schema;
+  int64_t num_post_fusion_layers = 1;
+
+  // Relations.
+  std::string relations_layer;  // Lower case; "none" scores every pair.
+  std::string triples_layer;    // Empty: pairs are scored by an MLP.
+  std::string rel_token = "<<REL>>";
+  int64_t rel_token_index = -1;
+  bool embed_rel_token = true;
 };
 
 // Parses `directory`/gliner_config.json by the rules of spec/gliner-data-and-decoding.md 1.

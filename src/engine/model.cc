@@ -118,10 +118,11 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
                     marker ? fmt::format("the id {}", *marker) : "no id")};
   }
 
-  checkpoint.prompt = {.ent_token = complete.ent_token,
-                       .sep_token = complete.sep_token,
-                       .ent_id = static_cast<int32_t>(complete.class_token_index),
-                       .embed_ent_token = complete.embed_ent_token};
+  checkpoint.prompt = {.label = {.token = complete.ent_token,
+                                 .id = static_cast<int32_t>(complete.class_token_index),
+                                 .embed = complete.embed_ent_token},
+                       .relation = std::nullopt,
+                       .sep_token = complete.sep_token};
 
   Result<TensorFile> tensors = TensorFile::Open(files->weights);
   if (!tensors.ok()) return tensors.error();
@@ -181,8 +182,8 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
   const int64_t tokens = shape.tokens + 3 * shape.labels + 3;
   batch.ids.resize(static_cast<size_t>(shape.texts * tokens));
   batch.positions.resize(batch.ids.size());
-  const Pooling pooling = network.head->pooling();
-  const bool one_each = pooling == Pooling::kFirst || pooling == Pooling::kLast;
+  const BatchRules rules = network.head->rules();
+  const bool one_each = rules.pooling == Pooling::kFirst || rules.pooling == Pooling::kLast;
   batch.read.resize(
       static_cast<size_t>(shape.texts * ((one_each ? shape.words : shape.tokens) + shape.labels)));
   batch.words.resize(static_cast<size_t>(shape.texts * shape.words));
@@ -190,8 +191,11 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
   for (int64_t t = 0; t <= shape.texts; ++t) {
     batch.begins.push_back(static_cast<int32_t>(t * tokens));
     batch.word_begins.push_back(static_cast<int32_t>(t * shape.words));
-    batch.label_begins.push_back(static_cast<int32_t>(t * shape.labels));
-    batch.score_begins.push_back(t * shape.words * network.head->widths() * shape.labels);
+    batch.score_begins.push_back(t * shape.words * rules.channels * shape.labels);
+    if (t == shape.texts) break;
+    const auto label = static_cast<int32_t>(t * shape.labels);
+    batch.label_groups.push_back({label, label + static_cast<int32_t>(shape.labels)});
+    batch.relation_groups.emplace_back();
   }
   return PlanPass(network, kernels, batch, memory).bytes;
 }

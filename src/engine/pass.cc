@@ -4,79 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cmath>
 #include <utility>
+
+#include "engine/read_out.h"
 
 namespace waterline {
 namespace {
-
-// The entities of one sequence of the batch.
-void ReadOut(const Network& network, const Batch& batch, const Scores& scores, size_t index,
-             const PassItem& item, std::pmr::memory_resource* staging) {
-  const Sequence& sequence = item.sequence;
-  const Query& query = *item.query;
-  SequenceResult& result = *item.result;
-  const MatView logits = scores.logits;
-  const SpanScoresView view{.logits = logits.data + batch.score_begins[index],
-                            .words = static_cast<int32_t>(sequence.words()),
-                            .widths = static_cast<int32_t>(network.head->widths()),
-                            .labels = static_cast<int32_t>(sequence.prompt->labels())};
-  const float* end = logits.data + batch.score_begins[index + 1];
-  if (std::any_of(view.logits, end, [](float v) { return std::isnan(v); })) {
-    result.error =
-        Error{Code::kBadModel,
-              "the scores of this text are not numbers (NaN): the checkpoint holds weights "
-              "that are not finite"};
-    return;
-  }
-
-  std::pmr::vector<std::pair<int32_t, int32_t>> allowed(staging);
-  if (query.allowed != nullptr) {
-    for (const auto& [first, last] : *query.allowed) {
-      if (first >= sequence.word_begin && last < sequence.word_end) {
-        allowed.emplace_back(first - sequence.word_begin, last - sequence.word_begin);
-      }
-    }
-  }
-  std::pmr::vector<Span> spans(staging);
-  FindCandidates(view, query.threshold, query.allowed != nullptr ? &allowed : nullptr, spans);
-  const int32_t own_begin = sequence.own_begin - sequence.word_begin;
-  const int32_t own_end = sequence.own_end - sequence.word_begin;
-  std::erase_if(spans, [&](const Span& s) { return s.start < own_begin || s.start >= own_end; });
-  ResolveOverlaps(query.rule, spans);
-
-  result.spans.reserve(spans.size());
-  if (query.class_scores) result.top.reserve(spans.size());
-  const auto width = static_cast<size_t>(network.head->vector_width());
-  if (query.vectors) result.vectors.resize(2 * spans.size() * width);
-  for (const Span& span : spans) {
-    if (query.class_scores) {
-      std::array<ClassScore, kTopClasses> best;
-      TopLabels& top = result.top.emplace_back();
-      top.count = TopClasses(view, span.start, span.end - span.start, best);
-      for (size_t i = 0; i < top.count; ++i) top.scores[i] = {best[i].label, best[i].score};
-    }
-    if (query.vectors) {
-      const int64_t word = batch.word_begins[index];
-      float* const vector = result.vectors.data() + 2 * result.spans.size() * width;
-      const Result<void> read =
-          network.head->SpanVector(scores, word + span.start, word + span.end, vector, staging);
-      if (!read.ok()) {
-        result.Clear();
-        result.error = read.error();
-        return;
-      }
-      const float* label = scores.labels.view().row(batch.label_begins[index] + span.label);
-      std::copy_n(label, width, vector + width);
-    }
-    result.spans.push_back({.start = span.start + sequence.word_begin,
-                            .end = span.end + sequence.word_begin,
-                            .label = span.label,
-                            .score = span.score});
-  }
-}
 
 void Refuse(std::span<const PassItem* const> items, const Error& error, bool starved = false) {
   for (const PassItem* item : items) {
@@ -98,7 +32,7 @@ void Note(RunPlan& run, size_t sequences, const Batch& batch, const Plan& plan) 
   BatchPlan noted{.sequences = static_cast<int64_t>(sequences),
                   .tokens = batch.tokens(),
                   .words = static_cast<int64_t>(batch.words.size()),
-                  .labels = static_cast<int64_t>(batch.labels.size()),
+                  .labels = batch.label_rows(),
                   .bytes = plan.bytes,
                   .buffers = {}};
   run.tokens += noted.tokens;
@@ -123,9 +57,10 @@ class Pass {
     Ops ops(*setup_.kernels, arena);
     const Scores scores = setup_.network->Forward(ops, batch_);
     if (ops.error()) return Refuse(items_, *ops.error());
+    const ScoredPass scored{*setup_.network, *setup_.kernels, batch_, scores, setup_.staging};
     for (size_t i = 0; i < items_.size(); ++i) {
       try {
-        ReadOut(*setup_.network, batch_, scores, i, *items_[i], setup_.staging);
+        ReadOut(scored, i, *items_[i]);
       } catch (const OverBudget& over) {  // Too many candidates: the others of the batch have room.
         Refuse(items_.subspan(i, 1), StagingFull(over), /*starved=*/true);
       }
@@ -137,7 +72,7 @@ class Pass {
     (*setup_.observer)({.sequences = static_cast<int64_t>(items_.size()),
                         .tokens = batch_.tokens(),
                         .words = static_cast<int64_t>(batch_.words.size()),
-                        .labels = static_cast<int64_t>(batch_.labels.size()),
+                        .labels = batch_.label_rows(),
                         .planned = plan_.bytes,
                         .workspace_in_use = setup_.workspace->in_use(),
                         .in_use = setup_.budget->in_use(),
@@ -180,8 +115,8 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
   std::pmr::vector<const Sequence*> sequences(setup.staging);
   sequences.reserve(items.size());
   for (const PassItem* item : items) sequences.push_back(&item->sequence);
-  const Batch batch = MakeBatch(sequences, setup.around, setup.network->head->widths(),
-                                setup.network->head->pooling(), setup.staging);
+  const Batch batch =
+      MakeBatch(sequences, setup.around, setup.network->head->rules(), setup.staging);
   const Plan plan = PlanPass(*setup.network, *setup.kernels, batch, setup.staging);
   if (setup.plan == nullptr) ++setup.counters->plans;
   if (items.size() > 1 && plan.bytes > setup.workspace->share()) return false;
@@ -189,7 +124,7 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
     return Error{Code::kOverBudget,
                  fmt::format("this text needs {} bytes of workspace for {} words and {} labels ({} "
                              "tokens), the memory budget leaves {}",
-                             plan.bytes, sequences[0]->words(), sequences[0]->prompt->labels(),
+                             plan.bytes, sequences[0]->words(), sequences[0]->labels(),
                              batch.tokens(), capacity)};
   };
   if (const size_t capacity = setup.workspace->capacity(); plan.bytes > capacity) {

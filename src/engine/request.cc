@@ -107,7 +107,7 @@ Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat&
     prompts.push_back(label.description.empty() ? label.name : label.description);
     set.label.push_back(static_cast<int32_t>(i));
   }
-  Result<Prompt> prompt = MakePrompt(prompts, format, tokenizer, memory);
+  Result<Prompt> prompt = MakePrompt(prompts, {}, format, tokenizer, memory);
   if (!prompt.ok()) return prompt.error();
   set.prompt = std::move(*prompt);
   for (const auto ids : {std::span<const int32_t>(set.prompt.ids), around.prefix, around.suffix}) {

@@ -70,14 +70,20 @@ struct LstmArgs {
 
 struct SpanScoreArgs {
   MatView start;   // [W, F] u_i
-  MatView end;     // [W, F] v_j
+  MatView end;     // [W, F] v_j; no rows with only_width.
   MatView labels;  // [C, F + 1]: g_c, and in the last column the constant of label c; or [C, F].
-  SequenceBegins word_begins;             // Over rows of start and end.
-  SequenceBegins label_begins;            // Over rows of labels; one group a sequence.
-  std::span<const int64_t> score_begins;  // [sequences + 1] first score of each sequence.
-  int64_t widths = 1;                     // K
-  Act act = Act::kRelu;                   // kRelu or kNone.
-  std::span<std::byte> scratch;           // SpanScoreScratchBytes; 64-byte aligned.
+  SequenceBegins word_begins;              // Over rows of start and end.
+  std::span<const RowRange> label_groups;  // [sequences] rows of labels; may be shared.
+  std::span<const int64_t> score_begins;   // [sequences + 1] first score of each sequence.
+  int64_t widths = 1;                      // K
+  // From 0: u_i alone stands for the span of this width, and scores of other widths are not
+  // written.
+  int64_t only_width = -1;
+  // true: v_k of the own sequence goes with every u_i, instead of v_{i+k}; K is then the length of
+  // the one sequence, and no pair is out of reach.
+  bool pairs = false;
+  Act act = Act::kRelu;          // kRelu or kNone.
+  std::span<std::byte> scratch;  // SpanScoreScratchBytes; 64-byte aligned.
 };
 
 // What a kernel makes of the numbers it multiplies with weights.
@@ -125,6 +131,8 @@ class Kernels {
   // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or
   // residual. Two passes: the mean first, then squared deviations.
   virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;
+  // out = act(a + b); act is kNone or kRelu. out may alias a or b.
+  virtual void AddAct(MatView a, MatView b, Act act, MatView out) const = 0;
   // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket]) times
   // v.
   virtual void Attention(const AttentionArgs& args, MatView out) const = 0;

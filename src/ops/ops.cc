@@ -111,6 +111,43 @@ Mat Ops::Linear(MatView x, const Weight& w, Act act, const char* name) {
   return out;
 }
 
+void Ops::LinearInto(MatView x, const Weight& w, Act act, MatView out) {
+  WATERLINE_CHECK(x.cols == w.in && out.cols == w.out && x.rows == out.rows);
+  Mat scratch = LinearScratch(x.rows, w);
+  kernels_.Linear(x, w, act, Scratch(scratch), out);
+}
+
+Mat Ops::LinearFromFile(MatView x, const FileTable& w, const float* bias, const char* name) {
+  constexpr int64_t kRowsAtOnce = 48;  // Whole panels of every instruction set.
+  WATERLINE_CHECK(x.cols == w.cols);
+  Weight packed{.out = w.rows, .in = w.cols, .bias = bias};
+  Mat out(arena_, x.rows, w.rows, name);
+  Mat place = MakeScratch(arena_, kernels_.PackedBytes(WeightType::kF32, packed.out, packed.in),
+                          "weights of one use");
+  Mat read(arena_, 1, kRowsAtOnce * w.cols, "weights of one use");
+  Mat scratch = LinearScratch(x.rows, packed);
+  if (dry()) return out;
+  packed.packed = Scratch(place).data();
+  for (int64_t row = 0; row < w.rows; row += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, w.rows - row);
+    const Result<void> done = w.file->ReadF32(
+        *w.tensor, row * w.cols, std::span(read.view().data, static_cast<size_t>(count * w.cols)));
+    if (!done.ok()) {
+      if (!error_) error_ = done.error();
+      return out;
+    }
+    kernels_.Pack(read.view().data, row, count, packed, Scratch(place).data());
+  }
+  kernels_.Linear(x, packed, Act::kNone, Scratch(scratch), out);
+  return out;
+}
+
+void Ops::AddAct(MatView a, MatView b, Act act, MatView out) {
+  WATERLINE_CHECK(a.rows == b.rows && a.rows == out.rows);
+  WATERLINE_CHECK(a.cols == b.cols && a.cols == out.cols);
+  kernels_.AddAct(a, b, act, out);
+}
+
 void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
   WATERLINE_CHECK(x.cols() == norm.width);
   WATERLINE_CHECK(residual.empty() || (residual.rows == x.rows() && residual.cols == x.cols()));
@@ -197,15 +234,20 @@ Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   return out;
 }
 
-void Ops::SpanScores(SpanScoreArgs args, std::span<float> scores) {
-  WATERLINE_CHECK(args.start.cols == args.end.cols && args.start.rows == args.end.rows);
+void Ops::SpanScores(SpanScoreArgs args, MatView scores) {
+  WATERLINE_CHECK(args.only_width >= 0 ||
+                  (args.start.cols == args.end.cols && args.start.rows == args.end.rows));
   WATERLINE_CHECK(args.labels.cols == args.start.cols || args.labels.cols == args.start.cols + 1);
-  WATERLINE_CHECK(args.word_begins.size() == args.label_begins.size());
-  const size_t bytes =
-      kernels_.SpanScoreScratchBytes(args.start.cols, args.widths, Longest(args.label_begins));
+  WATERLINE_CHECK(args.word_begins.size() == args.label_groups.size() + 1);
+  int64_t most_labels = 0;
+  for (const RowRange& group : args.label_groups) {
+    most_labels = std::max<int64_t>(most_labels, group.end - group.begin);
+  }
+  const size_t bytes = kernels_.SpanScoreScratchBytes(args.start.cols, args.widths, most_labels);
   Mat scratch = MakeScratch(arena_, bytes, "span score scratch");
   args.scratch = Scratch(scratch);
-  kernels_.SpanScores(args, scores);
+  if (dry()) return;
+  kernels_.SpanScores(args, {scores.data, static_cast<size_t>(scores.cols)});
 }
 
 }  // namespace waterline

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,6 +32,23 @@ class Ops {
   };
   Mat Embed(const EmbedTokens& tokens, const char* name);
   Mat Linear(MatView x, const Weight& w, Act act, const char* name);
+  // The same, to rows that are there.
+  void LinearInto(MatView x, const Weight& w, Act act, MatView out);
+  // x Wᵀ + b with W [out, in] read from the file and packed for this one use: slow, and without
+  // memory that a rare request would hold for ever. In f32.
+  Mat LinearFromFile(MatView x, const FileTable& w, const float* bias, const char* name);
+  // out = act(a + b); out may be a or b.
+  void AddAct(MatView a, MatView b, Act act, MatView out);
+  // Row `part` of each item.
+  template <typename Item>
+  Mat Gather(MatView x, std::span<const Item> items, int64_t Item::*part, const char* name) {
+    Mat out(arena_, static_cast<int64_t>(items.size()), x.cols, name);
+    if (dry()) return out;
+    for (size_t i = 0; i < items.size(); ++i) {
+      std::copy_n(x.row(items[i].*part), x.cols, out.view().row(static_cast<int64_t>(i)));
+    }
+    return out;
+  }
   // LayerNorm(x + residual), written over x.
   void AddLayerNorm(Mat& x, MatView residual, const Norm& norm);
   void LayerNorm(Mat& x, const Norm& norm) { AddLayerNorm(x, {}, norm); }
@@ -53,8 +71,8 @@ class Ops {
     int64_t hidden = 0;
   };
   Mat Lstm(MatView x, const LstmWeights& w, SequenceBegins begins);
-  // Scores of all spans; see Kernels::SpanScores. Writes to `scores` (empty when dry).
-  void SpanScores(SpanScoreArgs args, std::span<float> scores);
+  // Scores of all spans, to the one row of `scores`; see Kernels::SpanScores.
+  void SpanScores(SpanScoreArgs args, MatView scores);
 
   // The first failure to read the checkpoint: the results of the pass are worth nothing.
   const std::optional<Error>& error() const { return error_; }

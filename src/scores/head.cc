@@ -3,27 +3,47 @@
 
 #include <fmt/format.h>
 
-#include "scores/span_marker.h"
+#include <algorithm>
+
+#include "base/check.h"
+#include "scores/span_head.h"
 
 namespace waterline {
+
+Mat Head::RescoreSpans(Ops&, const Scores&, const Batch&, size_t,
+                       std::span<const WordRange>) const {
+  WATERLINE_CHECK(!rescores());
+  return {};
+}
+
+Mat GivenLabelRows(Ops& ops, const Batch& batch, int64_t width) {
+  int64_t count = 0;
+  for (const GivenLabels* labels : batch.given) count += labels->count;
+  Mat out(ops.arena(), count, width, "labels");
+  if (ops.dry()) return out;
+  int64_t row = 0;
+  for (const GivenLabels* labels : batch.given) {
+    WATERLINE_CHECK(labels->width == width);
+    for (int64_t c = 0; c < labels->count; ++c) {
+      std::copy_n(labels->rows + c * width, width, out.view().row(row++));
+    }
+  }
+  return out;
+}
 
 Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encoder_width,
                                        Binder weights) {
   const auto unsupported = [](std::string what) {
     return Error{Code::kUnsupported, fmt::format("{} not supported", what)};
   };
-  if (config.architecture != Architecture::kUniSpan) {
-    return unsupported(
-        fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));
+  switch (config.architecture) {
+    case Architecture::kUniSpan:
+    case Architecture::kBiSpan:
+      return SpanHead::Make(config, encoder_width, weights);
+    default:
+      return unsupported(
+          fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));
   }
-  if (config.span_mode != "markerV0" && config.span_mode != "marker") {
-    return unsupported(fmt::format("span_mode \"{}\" (possible are \"markerV0\" and \"marker\") is",
-                                   config.span_mode));
-  }
-  if (config.fuse_layers) return unsupported("fuse_layers = true is");
-  if (config.has_span_encoder) return unsupported("span_encoder_config is");
-  if (config.precomputed_prompts) return unsupported("precomputed_prompts_mode is");
-  return SpanMarker::Make(config, encoder_width, weights);
 }
 
 }  // namespace waterline

@@ -3,41 +3,30 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
-#include "scores/head.h"
+#include "scores/mlp.h"
+#include "scores/span_layer.h"
 
 namespace waterline {
 
-// The span heads "markerV0" and "marker"; see span_marker.cc.
-class SpanMarker final : public Head {
+// The span modes "markerV0" and "marker"; see span_marker.cc.
+class SpanMarker final : public SpanLayer {
  public:
-  static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config, int64_t encoder_width,
-                                            Binder weights);
+  static Result<std::unique_ptr<SpanLayer>> Make(const GlinerConfig& config, Binder weights);
 
-  Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
-  Pooling pooling() const override { return pooling_; }
-  int64_t widths() const override { return widths_; }
-  int64_t vector_width() const override { return width_; }
-  Result<void> SpanVector(const Scores& scores, int64_t start, int64_t end, float* out,
-                          std::pmr::memory_resource* memory) const override;
+  Scores Forward(Ops& ops, Mat words, Mat labels, const Batch& batch) const override;
+  Mat SpanVectors(Ops& ops, const Scores& scores, std::span<const WordRange> spans) const override;
 
  private:
-  // Two linear maps with a ReLU between them.
-  struct Mlp {
-    Weight up, down;
-  };
-  static Mlp BindMlp(Binder& binder, const char* name, int64_t width, int64_t middle);
+  void ScoreBySpans(Ops& ops, const Batch& batch, Scores& scores) const;
 
   int64_t width_ = 0;   // D
   int64_t widths_ = 0;  // K
-  Pooling pooling_ = Pooling::kFirst;
-  std::optional<Weight> projection_;
-  std::vector<Ops::LstmWeights> lstm_;
-  Mlp start_, end_, prompt_;
-  Weight u_, v_;                // The two halves of out_project's first linear map.
-  std::optional<Weight> fold_;  // markerV0: out_project's second linear map, folded.
-  FileTable second_;            // The same, as stored, for span vectors.
+  Mlp start_, end_;
+  Weight u_, v_;                  // The two halves of out_project's first linear map.
+  std::optional<Weight> fold_;    // markerV0: out_project's second linear map, folded.
+  std::optional<Weight> second_;  // The same as it is, where it is needed often,
+  FileTable second_in_file_;      // and as stored.
   const float* second_bias_ = nullptr;
 };
 

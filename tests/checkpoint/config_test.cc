@@ -65,7 +65,7 @@ TEST(ReadGlinerConfig, GivesDefaultsForAnEmptyObject) {
   EXPECT_EQ(config.hidden_size, 512);
   EXPECT_EQ(config.num_rnn_layers, 1);
   EXPECT_FALSE(config.fuse_layers);
-  EXPECT_FALSE(config.has_span_encoder);
+  EXPECT_FALSE(config.span_encoder.has_value());
   EXPECT_EQ(config.subtoken_pooling, "first");
   EXPECT_EQ(config.words_splitter_type, "whitespace");
 }

@@ -38,7 +38,7 @@ struct SpanScoreInputs {
   OwnedMat end;
   OwnedMat labels;
   std::vector<int32_t> word_begins;
-  std::vector<int32_t> label_begins;
+  std::vector<RowRange> label_groups;
   std::vector<int64_t> score_begins{0};
   SpanScoreArgs args;
 
@@ -47,16 +47,17 @@ struct SpanScoreInputs {
         end(RandomMat(BeginsOf(test.words).back(), test.features, 2)),
         labels(RandomMat(BeginsOf(test.labels).back(), test.features + (test.has_constants ? 1 : 0),
                          3)),
-        word_begins(BeginsOf(test.words)),
-        label_begins(BeginsOf(test.labels)) {
+        word_begins(BeginsOf(test.words)) {
+    const std::vector<int32_t> labels_begin = BeginsOf(test.labels);
     for (size_t s = 0; s < test.words.size(); ++s) {
+      label_groups.push_back({labels_begin[s], labels_begin[s + 1]});
       score_begins.push_back(score_begins.back() + test.words[s] * test.widths * test.labels[s]);
     }
     args.start = start;
     args.end = end;
     args.labels = labels;
     args.word_begins = word_begins;
-    args.label_begins = label_begins;
+    args.label_groups = label_groups;
     args.score_begins = score_begins;
     args.widths = test.widths;
     args.act = test.act;
@@ -65,28 +66,22 @@ struct SpanScoreInputs {
 
   // Runs `kernels` on the sequences [first, last).
   std::vector<float> Run(const Kernels& kernels, size_t first, size_t last) const {
-    const auto part = [&](const std::vector<int32_t>& begins) {
-      std::vector<int64_t> lengths;
-      for (size_t s = first; s < last; ++s) lengths.push_back(begins[s + 1] - begins[s]);
-      return BeginsOf(lengths);
-    };
-    const std::vector<int32_t> words = part(word_begins);
-    const std::vector<int32_t> groups = part(label_begins);
-    std::vector<int64_t> scores_at;
+    std::vector<int64_t> lengths;
+    std::vector<int64_t> scores_at{0};
     int64_t most_labels = 0;
-    for (size_t s = first; s <= last; ++s) {
-      scores_at.push_back(score_begins[s] - score_begins[first]);
-      if (s < last)
-        most_labels = std::max<int64_t>(most_labels, label_begins[s + 1] - label_begins[s]);
+    for (size_t s = first; s < last; ++s) {
+      lengths.push_back(word_begins[s + 1] - word_begins[s]);
+      scores_at.push_back(score_begins[s + 1] - score_begins[first]);
+      most_labels = std::max<int64_t>(most_labels, label_groups[s].end - label_groups[s].begin);
     }
+    const std::vector<int32_t> words = BeginsOf(lengths);
     AlignedBytes scratch(
         kernels.SpanScoreScratchBytes(start.view().cols, args.widths, most_labels));
     SpanScoreArgs run = args;
     run.start = args.start.Rows(word_begins[first], word_begins[last]);
-    run.end = args.end.Rows(word_begins[first], word_begins[last]);
-    run.labels = args.labels.Rows(label_begins[first], label_begins[last]);
+    if (args.only_width < 0) run.end = args.end.Rows(word_begins[first], word_begins[last]);
     run.word_begins = words;
-    run.label_begins = groups;
+    run.label_groups = std::span(label_groups).subspan(first, last - first);
     run.score_begins = scores_at;
     run.scratch = scratch.span();
     std::vector<float> scores(static_cast<size_t>(scores_at.back()));

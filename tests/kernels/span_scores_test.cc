@@ -37,6 +37,37 @@ TEST_P(SpanScoresTest, SpansPastTheEndAreMinusInfinity) {
   }
 }
 
+TEST_P(SpanScoresTest, PairsMatchDoubleSums) {
+  for (const int64_t entities : {1, 5, 40}) {
+    SCOPED_TRACE(entities);
+    SpanScoreInputs inputs({{entities}, {7}, 600, entities, Act::kRelu, true});
+    inputs.args.pairs = true;
+    EXPECT_LE(LargestDifference(inputs.Run(kernels()), inputs.Run(reference())), Tolerance(600));
+  }
+}
+
+TEST_P(SpanScoresTest, OneWidthAloneMatchesDoubleSums) {
+  for (const int64_t only : {0, 2, 4}) {
+    SCOPED_TRACE(only);
+    SpanScoreInputs inputs({{60, 3, 1}, {7, 33, 2}, 100, 5, Act::kNone, true});
+    inputs.args.only_width = only;
+    inputs.args.end = {};
+    EXPECT_LE(LargestDifference(inputs.Run(kernels()), inputs.Run(reference())), Tolerance(100));
+  }
+}
+
+TEST_P(SpanScoresTest, SharedLabelsGiveWhatOwnOnesGive) {
+  SpanScoreInputs inputs({{20, 20}, {7, 7}, 100, 12, Act::kRelu, true});
+  for (int64_t i = 0; i < 20; ++i) {
+    std::copy_n(inputs.start.view().row(i), 100, inputs.start.view().row(20 + i));
+    std::copy_n(inputs.end.view().row(i), 100, inputs.end.view().row(20 + i));
+  }
+  inputs.label_groups[1] = inputs.label_groups[0];
+  const std::vector<float> scores = inputs.Run(kernels());
+  const auto second = scores.begin() + inputs.score_begins[1];
+  EXPECT_TRUE(std::equal(scores.begin(), second, second));
+}
+
 TEST_P(SpanScoresTest, ASequenceAloneHasTheBitsItHasAmongOthers) {
   for (const Act act : {Act::kRelu, Act::kNone}) {
     const SpanScoreInputs inputs({{17, 64, 1, 129, 2}, {3, 20, 1, 9, 7}, 600, 12, act, true});

@@ -95,7 +95,8 @@ Batch ReadBatch(const TensorFile& stages, const GlinerConfig& config, int64_t wi
     }
   }
   batch.word_begins = {0, words};
-  batch.label_begins = {0, static_cast<int32_t>(batch.labels.size())};
+  batch.label_groups = {{0, static_cast<int32_t>(batch.labels.size())}};
+  batch.relation_groups.resize(1);
   batch.score_begins = {0, words * widths * static_cast<int64_t>(batch.labels.size())};
   return batch;
 }

@@ -212,6 +212,15 @@ void ReferenceKernels::AddLayerNorm(MatView x, MatView residual, const Norm& nor
   }
 }
 
+void ReferenceKernels::AddAct(MatView a, MatView b, Act act, MatView out) const {
+  for (int64_t t = 0; t < a.rows; ++t) {
+    for (int64_t c = 0; c < a.cols; ++c) {
+      const float sum = a.row(t)[c] + b.row(t)[c];
+      out.row(t)[c] = static_cast<float>(ReferenceAct(act, sum));
+    }
+  }
+}
+
 void ReferenceKernels::Attention(const AttentionArgs& args, MatView out) const {
   for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
     for (int64_t i = args.begins[s]; i < args.begins[s + 1]; ++i) {
@@ -256,20 +265,24 @@ void ReferenceKernels::Lstm(const LstmArgs& args, MatView out) const {
 void ReferenceKernels::SpanScores(const SpanScoreArgs& args, std::span<float> scores) const {
   const int64_t features = args.start.cols;
   for (size_t s = 0; s + 1 < args.word_begins.size(); ++s) {
-    const int64_t labels = args.label_begins[s + 1] - args.label_begins[s];
+    const RowRange group = args.label_groups[s];
     auto at = static_cast<size_t>(args.score_begins[s]);
     for (int64_t i = args.word_begins[s]; i < args.word_begins[s + 1]; ++i) {
       for (int64_t k = 0; k < args.widths; ++k) {
-        for (int64_t c = 0; c < labels; ++c, ++at) {
-          if (i + k >= args.word_begins[s + 1]) {
+        for (int64_t c = group.begin; c < group.end; ++c, ++at) {
+          if (args.only_width >= 0 && k != args.only_width) continue;
+          if (!args.pairs && i + k >= args.word_begins[s + 1]) {
             scores[at] = -std::numeric_limits<float>::infinity();
             continue;
           }
-          const float* label = args.labels.row(args.label_begins[s] + c);
+          const float* label = args.labels.row(c);
+          const float* end = args.only_width >= 0
+                                 ? nullptr
+                                 : args.end.row(args.pairs ? args.word_begins[s] + k : i + k);
           double sum = args.labels.cols > features ? label[features] : 0;
           for (int64_t f = 0; f < features; ++f) {
             const double hidden =
-                static_cast<double>(args.start.row(i)[f]) + args.end.row(i + k)[f];
+                static_cast<double>(args.start.row(i)[f]) + (end == nullptr ? 0.f : end[f]);
             sum += ReferenceAct(args.act, hidden) * label[f];
           }
           scores[at] = static_cast<float>(sum);

@@ -279,6 +279,10 @@ void CpuKernelSet::AddLayerNorm(MatView x, MatView residual, const Norm& norm, M
   }
 }
 
+void CpuKernelSet::AddAct(MatView a, MatView b, Act act, MatView out) const {
+  for (int64_t t = 0; t < a.rows; ++t) isa_.add_act(a.row(t), b.row(t), a.cols, act, out.row(t));
+}
+
 void CpuKernelSet::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
                         MatView out) const {
   for (int64_t n = 0; n < out.rows; ++n) {

@@ -48,6 +48,8 @@ struct Sequence {
   MatView start, end;  // [W, F]
   int64_t labels;      // C
   int64_t widths;      // K
+  int64_t only_width;
+  bool pairs;
   Act act;
   float* scores;  // [W, K, C]
 
@@ -91,7 +93,7 @@ struct Sequence {
       for (int64_t i = first; i < last; ++i) {
         for (int64_t k = 0; k < widths; ++k, row += depth) {
           // A span past the end computes with the last word, and is overwritten.
-          const int64_t j = std::min(i + k, words() - 1);
+          const int64_t j = pairs ? k : std::min(i + k, words() - 1);
           isa.add_act(start.row(i) + term, end.row(j) + term, depth, act, row);
         }
       }
@@ -106,10 +108,16 @@ struct Sequence {
 
   // Spans of the words [first, last) as sums.
   void Sums(int64_t first, int64_t last) const {
-    const int64_t last_end = std::min(last + widths - 1, words());
     Gemm g = Product(start.row(first), start.stride, last - first, buffers.starts);
     g.bias = buffers.constants;
+    if (only_width >= 0) {
+      g.c = ScoresOf(first, only_width);
+      g.c_stride = widths * labels;
+      isa.f32.gemm(g);
+      return;
+    }
     isa.f32.gemm(g);
+    const int64_t last_end = std::min(last + widths - 1, words());
     isa.f32.gemm(Product(end.row(first), end.stride, last_end - first, buffers.ends));
     for (int64_t i = first; i < last; ++i) {
       for (int64_t k = 0; k < widths && i + k < words(); ++k) {
@@ -120,14 +128,19 @@ struct Sequence {
   }
 
   void Run() const {
-    const int64_t step = act == Act::kNone ? kWords : WordsOfTile(widths);
+    const bool sums = act == Act::kNone && !pairs;
+    const int64_t step = sums ? kWords : WordsOfTile(widths);
     for (int64_t i = 0; i < words(); i += step) {
       const int64_t last = std::min(i + step, words());
-      act == Act::kNone ? Sums(i, last) : Tile(i, last);
+      sums ? Sums(i, last) : Tile(i, last);
     }
+    if (pairs) return;
     for (int64_t i = std::max<int64_t>(0, words() - widths + 1); i < words(); ++i) {
       const int64_t valid = words() - i;
-      std::fill_n(ScoresOf(i, valid), (widths - valid) * labels,
+      const int64_t first = std::max(valid, only_width);
+      const int64_t last = only_width >= 0 ? only_width + 1 : widths;
+      if (first >= last) continue;
+      std::fill_n(ScoresOf(i, first), (last - first) * labels,
                   -std::numeric_limits<float>::infinity());
     }
   }
@@ -142,21 +155,23 @@ size_t CpuKernelSet::SpanScoreScratchBytes(int64_t features, int64_t widths,
 
 void CpuKernelSet::SpanScores(const SpanScoreArgs& args, std::span<float> scores) const {
   int64_t most_labels = 0;
-  for (size_t s = 0; s + 1 < args.label_begins.size(); ++s) {
-    most_labels = std::max<int64_t>(most_labels, args.label_begins[s + 1] - args.label_begins[s]);
+  for (const RowRange& group : args.label_groups) {
+    most_labels = std::max<int64_t>(most_labels, group.end - group.begin);
   }
   const Buffers buffers(args.scratch.data(), args.start.cols, args.widths, most_labels);
   for (size_t s = 0; s + 1 < args.word_begins.size(); ++s) {
-    const MatView group = args.labels.Rows(args.label_begins[s], args.label_begins[s + 1]);
+    const MatView group = args.labels.Rows(args.label_groups[s].begin, args.label_groups[s].end);
     const int64_t first = args.word_begins[s];
     const int64_t last = args.word_begins[s + 1];
     if (group.rows == 0 || first == last) continue;
     const Sequence sequence{isa_,
                             buffers,
                             args.start.Rows(first, last),
-                            args.end.Rows(first, last),
+                            args.only_width >= 0 ? args.end : args.end.Rows(first, last),
                             group.rows,
                             args.widths,
+                            args.only_width,
+                            args.pairs,
                             args.act,
                             scores.data() + args.score_begins[s]};
     sequence.PackLabels(group);

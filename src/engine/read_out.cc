@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/read_out.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "ops/stage.h"
+
+namespace waterline {
+namespace {
+
+// Pairs of words of the sequence that may be found; the whole sequence when `query` allows all.
+using WordPairs = std::pmr::vector<std::pair<int32_t, int32_t>>;
+WordPairs AllowedPairs(const Query& query, const Sequence& sequence,
+                       std::pmr::memory_resource* staging) {
+  WordPairs allowed(staging);
+  if (query.allowed == nullptr) return allowed;
+  for (const auto& [first, last] : *query.allowed) {
+    if (first >= sequence.word_begin && last < sequence.word_end) {
+      allowed.emplace_back(first - sequence.word_begin, last - sequence.word_begin);
+    }
+  }
+  return allowed;
+}
+
+// Reads one sequence out.
+class Reader {
+ public:
+  Reader(const ScoredPass& pass, size_t index, const PassItem& item)
+      : pass_(pass),
+        index_(index),
+        sequence_(item.sequence),
+        query_(*item.query),
+        result_(*item.result),
+        spans_(pass.staging) {}
+
+  void Read() {
+    const MatView logits = pass_.scores.logits;
+    const float* const begin = logits.data + pass_.batch.score_begins[index_];
+    const float* const end = logits.data + pass_.batch.score_begins[index_ + 1];
+    if (std::any_of(begin, end, [](float v) { return std::isnan(v); })) {
+      result_.error =
+          Error{Code::kBadModel,
+                "the scores of this text are not numbers (NaN): the checkpoint holds weights "
+                "that are not finite"};
+      return;
+    }
+    Find(begin);
+    const int32_t own_begin = sequence_.own_begin - sequence_.word_begin;
+    const int32_t own_end = sequence_.own_end - sequence_.word_begin;
+    std::erase_if(spans_, [&](const Span& s) { return s.start < own_begin || s.start >= own_end; });
+    ResolveOverlaps(query_.rule, spans_);
+
+    if (query_.class_scores) TakeTopLabels(begin);
+    if (query_.vectors && !spans_.empty()) TakeVectors();
+    if (result_.error) return;
+    result_.spans.reserve(spans_.size());
+    for (const Span& span : spans_) {
+      result_.spans.push_back({.start = span.start + sequence_.word_begin,
+                               .end = span.end + sequence_.word_begin,
+                               .label = span.label,
+                               .score = span.score});
+    }
+  }
+
+ private:
+  const Head& head() const { return *pass_.network.head; }
+
+  SpanScoresView View(const float* logits) const {
+    return {.logits = logits,
+            .words = static_cast<int32_t>(sequence_.words()),
+            .widths = static_cast<int32_t>(head().widths()),
+            .labels = static_cast<int32_t>(sequence_.labels())};
+  }
+
+  // The candidates of the sequence.
+  void Find(const float* logits) {
+    const WordPairs allowed = AllowedPairs(query_, sequence_, pass_.staging);
+    FindCandidates(View(logits), query_.threshold, query_.allowed != nullptr ? &allowed : nullptr,
+                   spans_);
+  }
+
+  void TakeTopLabels(const float* logits) {
+    result_.top.reserve(spans_.size());
+    for (const Span& span : spans_) {
+      std::array<ClassScore, kTopClasses> best;
+      TopLabels& top = result_.top.emplace_back();
+      top.count = TopClasses(View(logits), span.start, span.end - span.start, best);
+      for (size_t i = 0; i < top.count; ++i) top.scores[i] = {best[i].label, best[i].score};
+    }
+  }
+
+  void TakeVectors() {
+    const int64_t first = pass_.batch.word_begins[index_];
+    std::pmr::vector<WordRange> ranges(pass_.staging);
+    ranges.reserve(spans_.size());
+    for (const Span& span : spans_) ranges.push_back({first + span.start, first + span.end});
+    const auto width = static_cast<size_t>(head().vector_width());
+    result_.vectors.resize(2 * spans_.size() * width);
+    const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {
+      const Mat vectors = head().SpanVectors(ops, pass_.scores, ranges);
+      if (ops.dry()) return;
+      for (size_t i = 0; i < spans_.size(); ++i) {
+        std::copy_n(vectors.view().row(static_cast<int64_t>(i)), width,
+                    result_.vectors.data() + 2 * i * width);
+      }
+    });
+    if (!done.ok()) {
+      result_.Clear();
+      result_.error = done.error();
+      return;
+    }
+    for (size_t i = 0; i < spans_.size(); ++i) {
+      const int64_t label = pass_.batch.label_groups[index_].begin + spans_[i].label;
+      std::copy_n(pass_.scores.labels.view().row(label), width,
+                  result_.vectors.data() + (2 * i + 1) * width);
+    }
+  }
+
+  const ScoredPass& pass_;
+  const size_t index_;
+  const Sequence& sequence_;
+  const Query& query_;
+  SequenceResult& result_;
+  std::pmr::vector<Span> spans_;  // Words counted from the sequence's first.
+};
+
+}  // namespace
+
+void ReadOut(const ScoredPass& pass, size_t index, const PassItem& item) {
+  Reader(pass, index, item).Read();
+}
+
+}  // namespace waterline

@@ -1,0 +1,26 @@
+// From the scores of a pass to what was found in each of its sequences.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory_resource>
+
+#include "batch/batch.h"
+#include "engine/pass.h"
+
+namespace waterline {
+
+// A pass that has run. Views.
+struct ScoredPass {
+  const Network& network;
+  const Kernels& kernels;
+  const Batch& batch;
+  const Scores& scores;
+  std::pmr::memory_resource* staging;
+};
+
+// Fills the result of `item`, sequence `index` of the batch. Throws OverBudget when staging lacks
+// memory for its candidates.
+void ReadOut(const ScoredPass& pass, size_t index, const PassItem& item);
+
+}  // namespace waterline

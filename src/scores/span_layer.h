@@ -1,0 +1,29 @@
+// Word and label vectors -> logits of spans. One file per family of span modes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "scores/head.h"
+
+namespace waterline {
+
+// Immutable; safe from any thread.
+class SpanLayer {
+ public:
+  virtual ~SpanLayer() = default;
+
+  // Logits of all spans, Layout::kSpans; the rest of Scores is what SpanVectors reads.
+  virtual Scores Forward(Ops& ops, Mat words, Mat labels, const Batch& batch) const = 0;
+  // As Head::SpanVectors.
+  virtual Mat SpanVectors(Ops& ops, const Scores& scores,
+                          std::span<const WordRange> spans) const = 0;
+};
+
+// The span layer that config.span_mode names.
+// Errors: kUnsupported  a span_mode that is not known here; names those that are.
+Result<std::unique_ptr<SpanLayer>> MakeSpanLayer(const GlinerConfig& config, Binder weights);
+
+}  // namespace waterline
