@@ -39,6 +39,7 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encod
   switch (config.architecture) {
     case Architecture::kUniSpan:
     case Architecture::kBiSpan:
+    case Architecture::kUniSpanRelations:
       return SpanHead::Make(config, encoder_width, weights);
     default:
       return unsupported(

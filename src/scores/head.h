@@ -61,6 +61,12 @@ class Head {
   virtual Mat SpanVectors(Ops& ops, const Scores& scores,
                           std::span<const WordRange> spans) const = 0;
 
+  // The same as relations read spans; other vectors than those above for heads of tokens.
+  virtual Mat EntityVectors(Ops& ops, const Scores& scores,
+                            std::span<const WordRange> spans) const {
+    return SpanVectors(ops, scores, spans);
+  }
+
   // Whether spans that the logits propose are scored once more, by RescoreSpans.
   virtual bool rescores() const { return false; }
   // [n, labels]: logits of spans of the sequence `index` of the batch, for each of its labels.
