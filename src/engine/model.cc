@@ -113,7 +113,7 @@ Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
   if (!encoder.ok()) return encoder.error();
   network.encoder = std::move(*encoder);
   Result<std::unique_ptr<Head>> head =
-      MakeHead(checkpoint.config, network.encoder->width(), binder.As(types.head));
+      MakeHead(checkpoint.config, checkpoint.backbone, binder.As(types.head));
   if (!head.ok()) return head.error();
   network.head = std::move(*head);
   if (FindsRelations(checkpoint.config.architecture)) {
@@ -249,8 +249,9 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
       static_cast<size_t>(shape.texts * ((one_each ? shape.words : shape.tokens) + shape.labels)));
   batch.words.resize(static_cast<size_t>(shape.texts * shape.words));
   GivenLabels given{.rows = nullptr, .count = shape.labels, .width = network.head->vector_width()};
+  if (rules.own_labels) batch.label_begins.push_back(0);
   if (network.labels_given()) {
-    batch.given.push_back(&given);
+    batch.given.assign(static_cast<size_t>(rules.own_labels ? shape.texts : 1), &given);
   } else {
     batch.labels.resize(static_cast<size_t>(shape.texts * shape.labels));
   }
@@ -259,9 +260,11 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
     batch.word_begins.push_back(static_cast<int32_t>(t * shape.words));
     batch.score_begins.push_back(t * shape.words * rules.channels * shape.labels);
     if (t == shape.texts) break;
-    const auto label = static_cast<int32_t>(network.labels_given() ? 0 : t * shape.labels);
+    const bool shared = network.labels_given() && !rules.own_labels;
+    const auto label = static_cast<int32_t>(shared ? 0 : t * shape.labels);
     batch.label_groups.push_back({label, label + static_cast<int32_t>(shape.labels)});
     batch.relation_groups.emplace_back();
+    if (rules.own_labels) batch.label_begins.push_back(label + static_cast<int32_t>(shape.labels));
   }
   return PlanPass(network, kernels, batch, memory).bytes;
 }

@@ -51,7 +51,10 @@ struct RelativeTerms {
 struct AttentionArgs {
   MatView q, k, v;  // [T, D] each; head h is columns [h d, (h + 1) d).
   SequenceBegins begins;
-  int64_t longest = 0;  // Rows of the longest sequence.
+  // Over k and v where those have other rows than q and out; without position terms. A query that
+  // sees no key gets zeros. Empty: begins.
+  SequenceBegins key_begins = {};
+  int64_t longest = 0;  // Rows of the longest sequence of keys.
   int heads = 1;
   float scale = 1;                          // Multiplies the sum of all score terms.
   const RelativeTerms* relative = nullptr;  // nullptr: scores are q k alone.

@@ -31,7 +31,7 @@ Mat GivenLabelRows(Ops& ops, const Batch& batch, int64_t width) {
   return out;
 }
 
-Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encoder_width,
+Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const BackboneConfig& backbone,
                                        Binder weights) {
   const auto unsupported = [](std::string what) {
     return Error{Code::kUnsupported, fmt::format("{} not supported", what)};
@@ -40,7 +40,7 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encod
     case Architecture::kUniSpan:
     case Architecture::kBiSpan:
     case Architecture::kUniSpanRelations:
-      return SpanHead::Make(config, encoder_width, weights);
+      return SpanHead::Make(config, backbone, weights);
     default:
       return unsupported(
           fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));

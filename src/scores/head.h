@@ -74,9 +74,9 @@ class Head {
                            std::span<const WordRange> spans) const;
 };
 
-// The head that `config` describes on an encoder of width `encoder_width`.
+// The head that `config` describes on an encoder with the config `backbone`.
 // Errors: kUnsupported  an architecture, span_mode or option that is not known here; names it.
-Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encoder_width,
+Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const BackboneConfig& backbone,
                                        Binder weights);
 
 // The rows of batch.given, [C, width].

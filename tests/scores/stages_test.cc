@@ -141,7 +141,7 @@ TEST_P(Stages, EqualTheReference) {
                               std::pmr::get_default_resource());
       ASSERT_TRUE(made.ok()) << made.error().message;
       encoder = std::move(*made);
-      auto made_head = MakeHead(*config, encoder->width(), binder);
+      auto made_head = MakeHead(*config, *config->encoder, binder);
       ASSERT_TRUE(made_head.ok()) << made_head.error().message;
       head = std::move(*made_head);
       if (!measuring) jobs.Run(2, report.scratch_floats, report.problems);

@@ -53,12 +53,12 @@ struct Buffers {
 struct Head {
   const Isa& isa;
   const Buffers& buffers;
-  MatView q, k, v, out;  // [L, d]
+  MatView q, k, v, out;  // [L, d]; q and out may have other rows where there are no position terms.
   float scale;
   int64_t zero;  // Index of distance 0 in far and near.
 
-  int64_t length() const { return q.rows; }
-  int64_t padded() const { return RoundUp16(q.rows); }
+  int64_t length() const { return k.rows; }
+  int64_t padded() const { return RoundUp16(k.rows); }
 
   void PackKeysAndValues() const {
     const float* rows[kMostLanes];
@@ -108,7 +108,7 @@ struct Head {
 
   // The output of at most kBlock queries from i0 on, which is query `in_super` of buffers.p2c.
   void Queries(int64_t i0, int64_t in_super) const {
-    const MatView block = q.Rows(i0, std::min(i0 + kBlock, length()));
+    const MatView block = q.Rows(i0, std::min(i0 + kBlock, q.rows));
     Product(block, buffers.keys, 0, padded(), buffers.scores, buffers.row);
     if (buffers.c2p != nullptr) {
       Product(block, buffers.far, zero - i0 - (kBlock - 1), padded() + kBlock, buffers.c2p,
@@ -139,8 +139,8 @@ struct Head {
 
   void Run() const {
     PackKeysAndValues();
-    for (int64_t super = 0; super < length(); super += kSuper) {
-      const int64_t queries = std::min(kSuper, length() - super);
+    for (int64_t super = 0; super < q.rows; super += kSuper) {
+      const int64_t queries = std::min(kSuper, q.rows - super);
       if (buffers.p2c != nullptr) FillP2c(super, queries);
       for (int64_t i = 0; i < queries; i += kBlock) Queries(super + i, i);
     }
@@ -188,9 +188,20 @@ void CpuKernelSet::Attention(const AttentionArgs& args, MatView out) const {
     for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
       const int64_t first = args.begins[s];
       const int64_t last = args.begins[s + 1];
+      const SequenceBegins keys = args.key_begins.empty() ? args.begins : args.key_begins;
+      const int64_t first_key = keys[s];
+      const int64_t last_key = keys[s + 1];
       if (first == last) continue;
-      const auto part = [&](const MatView& m) { return m.Rows(first, last).Cols(begin, end); };
-      Head{isa_, buffers, part(args.q), part(args.k), part(args.v), part(out), args.scale, zero}
+      const auto queries = [&](const MatView& m) { return m.Rows(first, last).Cols(begin, end); };
+      const auto seen = [&](const MatView& m) {
+        return m.Rows(first_key, last_key).Cols(begin, end);
+      };
+      if (first_key == last_key) {
+        for (int64_t r = first; r < last; ++r) std::fill_n(out.row(r) + begin, width, 0.f);
+        continue;
+      }
+      Head{isa_,         buffers,      queries(args.q), seen(args.k),
+           seen(args.v), queries(out), args.scale,      zero}
           .Run();
     }
   }
