@@ -37,6 +37,7 @@ Result<void> OpenLabelEncoder(Checkpoint& checkpoint, Budget& budget,
   const Result<LabelEncoderFiles> files =
       LocateLabelEncoder(checkpoint.files.directory, config.labels_encoder_name);
   if (!files.ok()) return files.error();
+  checkpoint.labels_files = *files;
   if (config.labels_encoder) {
     checkpoint.labels_backbone = *config.labels_encoder;
   } else {

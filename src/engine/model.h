@@ -42,9 +42,11 @@ struct Checkpoint {
   std::unique_ptr<Tokenizer> tokenizer;
   LabelSource label_source = LabelSource::kPrompt;
   PromptFormat prompt;
-  BackboneConfig labels_backbone;               // LabelSource::kEncoder: of the label encoder,
-  std::unique_ptr<Tokenizer> labels_tokenizer;  // and its tokenizer.
-  Precision precision = Precision::kF32;        // What it runs as: kF32, kBf16 or kInt8.
+  // LabelSource::kEncoder: of the label encoder.
+  LabelEncoderFiles labels_files;
+  BackboneConfig labels_backbone;
+  std::unique_ptr<Tokenizer> labels_tokenizer;
+  Precision precision = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
 };
 
 // Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are
