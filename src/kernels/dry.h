@@ -27,6 +27,7 @@ class DryKernels final : public Kernels {
   size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
   void AddLayerNorm(MatView, MatView, const Norm&, MatView) const override {}
   void AddAct(MatView, MatView, Act, MatView) const override {}
+  void Scale(MatView, const float*, MatView) const override {}
   void Attention(const AttentionArgs&, MatView) const override {}
   size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
                                const RelativeTerms* relative) const override;

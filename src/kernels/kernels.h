@@ -64,6 +64,7 @@ struct LstmArgs {
   const float* forward;  // Whh of each direction, packed by PackLstm.
   const float* backward;
   int64_t hidden = 0;            // H
+  int64_t directions = 2;        // 1: gates and out have the columns of the forward one alone.
   SequenceBegins begins;         // Over words.
   std::span<std::byte> scratch;  // LstmScratchBytes; 64-byte aligned.
 };
@@ -131,8 +132,11 @@ class Kernels {
   // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or
   // residual. Two passes: the mean first, then squared deviations.
   virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;
-  // out = act(a + b); act is kNone or kRelu. out may alias a or b.
+  // out = act(a + b); act is kNone or kRelu. b may be one row that goes with each of a, or empty()
+  // for nothing. out may alias a, or a b of as many rows.
   virtual void AddAct(MatView a, MatView b, Act act, MatView out) const = 0;
+  // out[t] = x[t] ⊙ by, with `by` [x.cols]. out may alias x.
+  virtual void Scale(MatView x, const float* by, MatView out) const = 0;
   // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket]) times
   // v.
   virtual void Attention(const AttentionArgs& args, MatView out) const = 0;
@@ -141,8 +145,8 @@ class Kernels {
   // out[n] = one row for rows ranges[n] of x; a zero row for an empty range.
   virtual void Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
                     MatView out) const = 0;
-  // out [W, 2 H] = [forward ; backward] hidden states of an LSTM over each sequence; PyTorch's
-  // equations and gate order i f g o.
+  // out [W, directions H] = [forward ; backward] hidden states of an LSTM over each sequence;
+  // PyTorch's equations and gate order i f g o.
   virtual void Lstm(const LstmArgs& args, MatView out) const = 0;
   virtual size_t LstmScratchBytes(int64_t hidden, int64_t sequences) const = 0;
   // scores[score_begins[s] + (i K + k) C_s + c] = act(u_i + v_{i+k}) · g_c + constant_c for each

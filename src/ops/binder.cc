@@ -177,7 +177,12 @@ void Binder::Leave(Stage stage, std::initializer_list<Source> sources, int64_t p
 
 void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed) {
   if (source.tensor == nullptr) return;
-  const int64_t rows = source.tensor->elements() / w.in;
+  PackRows(source, 0, source.tensor->elements() / w.in, row, w, packed);
+}
+
+void Binder::PackRows(const Source& source, int64_t from, int64_t rows, int64_t row,
+                      const Weight& w, std::byte* packed) {
+  if (source.tensor == nullptr) return;
   const int64_t at_once = RowsAtOnce(rows, w.in);
   if (source.scales != nullptr) {
     const int64_t numbers = WholeLines((at_once * w.in + 3) / 4);
@@ -185,9 +190,10 @@ void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::b
           [=, kernels = kernels_](int64_t piece, float* scratch) {
             const int64_t begin = piece * at_once;
             const int64_t count = std::min(at_once, rows - begin);
-            auto* const from = reinterpret_cast<int8_t*>(scratch);
-            std::string problem = source.ReadInt8(begin, count, w.in, from, scratch + numbers);
-            kernels->PackInt8(from, scratch + numbers, row + begin, count, w, packed);
+            auto* const read = reinterpret_cast<int8_t*>(scratch);
+            std::string problem =
+                source.ReadInt8(from + begin, count, w.in, read, scratch + numbers);
+            kernels->PackInt8(read, scratch + numbers, row + begin, count, w, packed);
             return problem;
           });
     return;
@@ -196,7 +202,7 @@ void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::b
         [=, kernels = kernels_](int64_t piece, float* scratch) {
           const int64_t begin = piece * at_once;
           const int64_t count = std::min(at_once, rows - begin);
-          std::string problem = source.ReadFinite(begin * w.in, count * w.in, scratch);
+          std::string problem = source.ReadFinite((from + begin) * w.in, count * w.in, scratch);
           kernels->Pack(scratch, row + begin, count, w, packed);
           return problem;
         });
@@ -253,6 +259,19 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
           return problem;
         });
   if (bias) w.bias = Bias(name, out);
+  return w;
+}
+
+Weight Binder::LinearRows(std::string_view name, int64_t all, int64_t begin, int64_t out,
+                          int64_t in) {
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
+  PackRows(ReadMap(fmt::format("{}.weight", name), all, in), begin, out, 0, w, packed);
+  float* bias = TakeFloats(out);
+  const Source source = Read(fmt::format("{}.bias", name), {all});
+  Leave(Stage::kRead, {source}, 1, 0,
+        [=](int64_t, float*) { return source.ReadFinite(begin, out, bias); });
+  w.bias = bias;
   return w;
 }
 
@@ -315,17 +334,41 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
   return w;
 }
 
-Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden) {
+Weight Binder::ConvTap(std::string_view name, std::string_view bias, int64_t out, int64_t in,
+                       int64_t kernel, int64_t tap) {
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
+  const Source source = Read(name, {out, in, kernel}, {.part_of_map = true});
+  const int64_t width = in * kernel;
+  const int64_t at_once = RowsAtOnce(out, width);
+  Leave(Stage::kRead, {source}, Pieces(out, at_once), at_once * width,
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t row = piece * at_once;
+          const int64_t count = std::min(at_once, out - row);
+          std::string problem = source.ReadFinite(row * width, count * width, scratch);
+          for (int64_t i = 0; i < count * in; ++i) scratch[i] = scratch[i * kernel + tap];
+          kernels->Pack(scratch, row, count, w, packed);
+          return problem;
+        });
+  if (!bias.empty()) w.bias = Vector(bias, out);
+  return w;
+}
+
+Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden,
+                              int64_t directions) {
   Binder reader = In(name);
   Ops::LstmWeights w;
   w.hidden = hidden;
+  w.directions = directions;
   const int64_t gates = 4 * hidden;
-  std::byte* packed = TakeWeight(2 * gates, in, w.input);
-  float* bias = TakeFloats(2 * gates);
-  float* recurrent[2] = {TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden))),
-                         TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)))};
+  std::byte* packed = TakeWeight(directions * gates, in, w.input);
+  float* bias = TakeFloats(directions * gates);
+  float* recurrent[2] = {};
+  for (int64_t d = 0; d < directions; ++d) {
+    recurrent[d] = TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)));
+  }
   const char* const suffix[2] = {"", "_reverse"};
-  for (int64_t d = 0; d < 2; ++d) {
+  for (int64_t d = 0; d < directions; ++d) {
     const auto read = [&](const char* what, std::initializer_list<int64_t> shape) {
       return reader.Read(fmt::format("{}_l{}{}", what, layer, suffix[d]), shape);
     };
@@ -377,6 +420,35 @@ Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
           .cols = cols,
           .type = Dtype::kF32,
           .data = reinterpret_cast<const std::byte*>(values)};
+}
+
+MatView Binder::Columns(std::string_view name, int64_t rows, int64_t cols) {
+  const int64_t stride = WholeLines(rows);
+  const MatView columns{TakeFloats(cols * stride), cols, rows, stride};
+  const Source source = Read(name, {rows, cols});
+  Leave(Stage::kRead, {source}, 1, rows * cols, [=](int64_t, float* scratch) {
+    std::string problem = source.ReadFinite(0, rows * cols, scratch);
+    for (int64_t c = 0; c < cols; ++c) {
+      for (int64_t r = 0; r < rows; ++r) columns.row(c)[r] = scratch[r * cols + c];
+    }
+    return problem;
+  });
+  return columns;
+}
+
+MatView Binder::Reshaped(std::string_view name, int64_t rows, int64_t cols, int64_t width) {
+  WATERLINE_CHECK(rows * cols % width == 0);
+  const int64_t count = rows * cols / width, stride = WholeLines(width);
+  const MatView shaped{TakeFloats(count * stride), count, width, stride};
+  const Source source = Read(name, {rows, cols});
+  Leave(Stage::kRead, {source}, 1, 0, [=](int64_t, float*) {
+    std::string problem;
+    for (int64_t r = 0; r < count && problem.empty(); ++r) {
+      problem = source.ReadFinite(r * width, width, shaped.row(r));
+    }
+    return problem;
+  });
+  return shaped;
 }
 
 const float* Binder::Vector(std::string_view name, int64_t width) {

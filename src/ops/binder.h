@@ -76,20 +76,31 @@ class Binder {
   // Columns [begin, begin + in) of `name`.weight [out, all]; with its bias or without.
   Weight LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin, int64_t in,
                        bool bias);
+  // Rows [begin, begin + out) of `name`.weight [all, in] and of `name`.bias [all].
+  Weight LinearRows(std::string_view name, int64_t all, int64_t begin, int64_t out, int64_t in);
   // The transposed map with the bias as one more row: W' [in + 1, out], W'[:in] = Wᵀ, W'[in] = b.
   // So p W'ᵀ = [p W, p·b]: what is left of a linear map when its output is only multiplied with p.
   Weight LinearFolded(std::string_view name, int64_t out, int64_t in);
   // Conv1d `name`.weight [out, in / groups, kernel] and bias, as a linear map over windows
   // [in * kernel] (column c * kernel + j).
   Weight Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups, int64_t kernel);
-  // One bidirectional layer of a PyTorch LSTM with input width `in`, H = hidden.
-  Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden);
+  // What a convolution with the tensor `name` [out, in, kernel] multiplies the row at offset `tap`
+  // of its window with; `bias` is the name of a tensor [out], or empty.
+  Weight ConvTap(std::string_view name, std::string_view bias, int64_t out, int64_t in,
+                 int64_t kernel, int64_t tap);
+  // One layer of a PyTorch LSTM with input width `in`, H = hidden, in one direction or both.
+  Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden,
+                        int64_t directions = 2);
   // `name`.weight and `name`.bias, [width] each.
   Norm LayerNorm(std::string_view name, int64_t width, double eps);
   // A tensor `name` [rows, cols] that stays in the file.
   FileTable TableInFile(std::string_view name, int64_t rows, int64_t cols);
   // A tensor `name` [rows, cols] in memory, as f32.
   Table TableInMemory(std::string_view name, int64_t rows, int64_t cols);
+  // The columns of a tensor `name` [rows, cols] as rows [cols, rows], as f32.
+  MatView Columns(std::string_view name, int64_t rows, int64_t cols);
+  // A tensor `name` [rows, cols], read in the order of its elements as rows of `width`, as f32.
+  MatView Reshaped(std::string_view name, int64_t rows, int64_t cols, int64_t width);
   // A tensor `name` [width], as f32.
   const float* Vector(std::string_view name, int64_t width);
   // A row of a table, as f32.
@@ -129,7 +140,10 @@ class Binder {
   // Leaves a job whose pieces need `scratch_floats`, unless a tensor is missing.
   void Leave(Stage stage, std::initializer_list<Source> sources, int64_t pieces,
              int64_t scratch_floats, PackingJobs::Piece run);
+  // Packs rows [from, from + count) of `source` as those from `row` on; all of them.
   void PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed);
+  void PackRows(const Source& source, int64_t from, int64_t count, int64_t row, const Weight& w,
+                std::byte* packed);
   void CopyVector(const Source& source, float* to);
   // `name`.bias [width] in memory.
   const float* Bias(std::string_view name, int64_t width);

@@ -143,9 +143,15 @@ Mat Ops::LinearFromFile(MatView x, const FileTable& w, const float* bias, const 
 }
 
 void Ops::AddAct(MatView a, MatView b, Act act, MatView out) {
-  WATERLINE_CHECK(a.rows == b.rows && a.rows == out.rows);
-  WATERLINE_CHECK(a.cols == b.cols && a.cols == out.cols);
+  WATERLINE_CHECK(a.rows == out.rows && a.cols == out.cols);
+  WATERLINE_CHECK(b.empty() || (a.cols == b.cols && (a.rows == b.rows || b.rows == 1)));
   kernels_.AddAct(a, b, act, out);
+}
+
+void Ops::Scale(MatView x, MatView by, MatView out) {
+  WATERLINE_CHECK(by.rows == 1 && by.cols == x.cols);
+  WATERLINE_CHECK(x.rows == out.rows && x.cols == out.cols);
+  kernels_.Scale(x, by.data, out);
 }
 
 void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
@@ -214,6 +220,11 @@ Mat Ops::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, cons
   return out;
 }
 
+void Ops::PoolInto(MatView x, std::span<const RowRange> ranges, Pooling pooling, MatView out) {
+  WATERLINE_CHECK(out.rows == static_cast<int64_t>(ranges.size()) && out.cols == x.cols);
+  kernels_.Pool(x, ranges, pooling, out);
+}
+
 void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
   WATERLINE_CHECK(x.rows() == static_cast<int64_t>(ranges.size()));
   kernels_.ClearEmpty(ranges, x);
@@ -221,13 +232,14 @@ void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
 
 Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
-  Mat out(arena_, x.rows, 2 * w.hidden, "LSTM");
+  Mat out(arena_, x.rows, w.directions * w.hidden, "LSTM");
   Mat scratch =
       MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)), "LSTM scratch");
   kernels_.Lstm({.gates = gates,
                  .forward = w.forward,
                  .backward = w.backward,
                  .hidden = w.hidden,
+                 .directions = w.directions,
                  .begins = begins,
                  .scratch = Scratch(scratch)},
                 out);

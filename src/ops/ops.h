@@ -37,8 +37,11 @@ class Ops {
   // x Wᵀ + b with W [out, in] read from the file and packed for this one use: slow, and without
   // memory that a rare request would hold for ever. In f32.
   Mat LinearFromFile(MatView x, const FileTable& w, const float* bias, const char* name);
-  // out = act(a + b); out may be a or b.
+  // out = act(a + b); b may be one row that goes with each of a, or empty(). out may be a, or a b
+  // of as many rows.
   void AddAct(MatView a, MatView b, Act act, MatView out);
+  // out[t] = x[t] ⊙ by, with `by` one row; out may be x.
+  void Scale(MatView x, MatView by, MatView out);
   // Row `part` of each item.
   template <typename Item>
   Mat Gather(MatView x, std::span<const Item> items, int64_t Item::*part, const char* name) {
@@ -61,14 +64,17 @@ class Ops {
   // a dense weight [D, D kernel]), followed by `act`.
   Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
   Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);
+  // The same, to rows that are there.
+  void PoolInto(MatView x, std::span<const RowRange> ranges, Pooling pooling, MatView out);
   // Rows of `x` whose range is empty become zero.
   void ClearEmpty(Mat& x, std::span<const RowRange> ranges);
-  // One bidirectional LSTM layer over the words of each sequence.
+  // One LSTM layer over the words of each sequence, [W, directions H].
   struct LstmWeights {
-    Weight input;  // [8 H, in]: both directions, both biases added.
+    Weight input;  // [directions 4 H, in]: all directions, both biases added.
     const float* forward = nullptr;
-    const float* backward = nullptr;
+    const float* backward = nullptr;  // nullptr with one direction.
     int64_t hidden = 0;
+    int64_t directions = 2;
   };
   Mat Lstm(MatView x, const LstmWeights& w, SequenceBegins begins);
   // Scores of all spans, to the one row of `scores`; see Kernels::SpanScores.

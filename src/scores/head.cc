@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "scores/span_head.h"
+#include "scores/token_head.h"
 
 namespace waterline {
 
@@ -40,6 +41,9 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encod
     case Architecture::kUniSpan:
     case Architecture::kBiSpan:
       return SpanHead::Make(config, encoder_width, weights);
+    case Architecture::kUniToken:
+    case Architecture::kBiToken:
+      return TokenHead::Make(config, encoder_width, weights);
     default:
       return unsupported(
           fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));

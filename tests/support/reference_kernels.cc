@@ -215,9 +215,16 @@ void ReferenceKernels::AddLayerNorm(MatView x, MatView residual, const Norm& nor
 void ReferenceKernels::AddAct(MatView a, MatView b, Act act, MatView out) const {
   for (int64_t t = 0; t < a.rows; ++t) {
     for (int64_t c = 0; c < a.cols; ++c) {
-      const float sum = a.row(t)[c] + b.row(t)[c];
+      const float other = b.empty() ? 0 : b.row(b.rows == 1 ? 0 : t)[c];
+      const float sum = a.row(t)[c] + other;
       out.row(t)[c] = static_cast<float>(ReferenceAct(act, sum));
     }
+  }
+}
+
+void ReferenceKernels::Scale(MatView x, const float* by, MatView out) const {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    for (int64_t c = 0; c < x.cols; ++c) out.row(t)[c] = x.row(t)[c] * by[c];
   }
 }
 
@@ -246,6 +253,7 @@ void ReferenceKernels::Pool(MatView x, std::span<const RowRange> ranges, Pooling
         if (pooling == Pooling::kLast) value = x.row(range.end - 1)[c];
         if (pooling == Pooling::kMean) value = sum / (range.end - range.begin);
         if (pooling == Pooling::kMax) value = most;
+        if (pooling == Pooling::kSum) value = sum;
       }
       out.row(n)[c] = static_cast<float>(value);
     }
@@ -257,6 +265,7 @@ void ReferenceKernels::Lstm(const LstmArgs& args, MatView out) const {
     std::vector<int64_t> words;
     for (int64_t w = args.begins[s]; w < args.begins[s + 1]; ++w) words.push_back(w);
     Recur(args, words, 0, out);
+    if (args.directions == 1) continue;
     std::reverse(words.begin(), words.end());
     Recur(args, words, 1, out);
   }

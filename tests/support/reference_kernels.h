@@ -30,6 +30,7 @@ class ReferenceKernels final : public Kernels {
   size_t LinearScratchBytes(int64_t, const Weight&) const override { return 0; }
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void AddAct(MatView a, MatView b, Act act, MatView out) const override;
+  void Scale(MatView x, const float* by, MatView out) const override;
   void Attention(const AttentionArgs& args, MatView out) const override;
   size_t AttentionScratchBytes(int64_t, int64_t, const RelativeTerms*) const override { return 0; }
   void Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,

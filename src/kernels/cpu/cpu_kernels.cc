@@ -280,7 +280,14 @@ void CpuKernelSet::AddLayerNorm(MatView x, MatView residual, const Norm& norm, M
 }
 
 void CpuKernelSet::AddAct(MatView a, MatView b, Act act, MatView out) const {
-  for (int64_t t = 0; t < a.rows; ++t) isa_.add_act(a.row(t), b.row(t), a.cols, act, out.row(t));
+  for (int64_t t = 0; t < a.rows; ++t) {
+    const float* other = b.empty() ? nullptr : b.row(b.rows == 1 ? 0 : t);
+    isa_.add_act(a.row(t), other, a.cols, act, out.row(t));
+  }
+}
+
+void CpuKernelSet::Scale(MatView x, const float* by, MatView out) const {
+  for (int64_t t = 0; t < x.rows; ++t) isa_.multiply(x.row(t), by, x.cols, out.row(t));
 }
 
 void CpuKernelSet::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,

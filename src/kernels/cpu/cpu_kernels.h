@@ -33,6 +33,7 @@ class CpuKernelSet final : public Kernels {
   size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void AddAct(MatView a, MatView b, Act act, MatView out) const override;
+  void Scale(MatView x, const float* by, MatView out) const override;
   void Attention(const AttentionArgs& args, MatView out) const override;
   size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
                                const RelativeTerms* relative) const override;

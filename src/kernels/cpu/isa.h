@@ -93,8 +93,10 @@ struct Isa {
   void (*lstm_cell)(const float* z, const float* gates, int64_t hidden, float* c, float* h);
   // to = from, or to += from, widened to f32.
   void (*widen)(Dtype type, const std::byte* from, int64_t n, bool add, float* to);
-  // out = act(x + y); out may be x or y.
+  // out = act(x + y), or act(x) when y is nullptr; out may be x or y.
   void (*add_act)(const float* x, const float* y, int64_t n, Act act, float* out);
+  // out = x y, element by element; out may be x or y.
+  void (*multiply)(const float* x, const float* y, int64_t n, float* out);
   // One row out of `rows` >= 1 rows of x.
   void (*pool)(const float* x, int64_t stride, int64_t rows, int64_t n, Pooling pooling,
                float* out);

@@ -478,9 +478,15 @@ void Widen(Dtype type, const std::byte* from, int64_t count, bool add, float* to
 void AddAct(const float* x, const float* y, int64_t count, Act act, float* out) {
   WithAct(act, [&](auto f) {
     ForVectors(count, [&](int64_t i, int64_t n) {
-      StoreN(f(LoadN(x + i, n) + LoadN(y + i, n)), out + i, n);
+      const Vec v = LoadN(x + i, n);
+      StoreN(f(y == nullptr ? v : v + LoadN(y + i, n)), out + i, n);
     });
   });
+}
+
+void Multiply(const float* x, const float* y, int64_t count, float* out) {
+  ForVectors(count,
+             [&](int64_t i, int64_t n) { StoreN(LoadN(x + i, n) * LoadN(y + i, n), out + i, n); });
 }
 
 void PoolRows(const float* x, int64_t stride, int64_t rows, int64_t count, Pooling pooling,
@@ -505,7 +511,7 @@ void PoolRows(const float* x, int64_t stride, int64_t rows, int64_t count, Pooli
 constexpr Isa MakeIsa(const char* name, const Product& bf16, const Product& int8) {
   return {name,       kLanes,  ProductOf<F32Dot>(), bf16,     int8,  TransposeRows,
           PackNarrow, Softmax, LayerNorm,           LstmCell, Widen, AddAct,
-          PoolRows};
+          Multiply,   PoolRows};
 }
 
 }  // namespace
