@@ -20,7 +20,6 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encod
     return unsupported(fmt::format("span_mode \"{}\" (possible are \"markerV0\" and \"marker\") is",
                                    config.span_mode));
   }
-  if (config.fuse_layers) return unsupported("fuse_layers = true is");
   if (config.has_span_encoder) return unsupported("span_encoder_config is");
   if (config.precomputed_prompts) return unsupported("precomputed_prompts_mode is");
   return SpanMarker::Make(config, encoder_width, weights);

@@ -16,9 +16,11 @@
 namespace waterline {
 namespace {
 
-// One of each backbone and head.
-const char* const kCheckpoints[] = {"us_markerV0_proj", "us_realbuckets", "bb_bert",
-                                    "bb_deberta_v2_conv_groups", "us_rnn2_pool_last"};
+// One of each kind of attention and head.
+const char* const kCheckpoints[] = {
+    "us_markerV0_proj",          "us_realbuckets", "bb_bert",
+    "bb_deberta_v2_conv_groups", "bb_modernbert",  "bb_mt5_fuse",
+    "bb_llama_causal",           "bb_longformer",  "us_rnn2_pool_last"};
 
 class SameAnswers : public testing::TestWithParam<const char*> {
  protected:
