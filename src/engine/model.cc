@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "encoder/layer_fusion.h"
 #include "engine/precision.h"
 #include "kernels/dry.h"
 
@@ -14,6 +15,7 @@ namespace waterline {
 namespace {
 
 constexpr const char* kEncoderPrefix = "token_rep_layer.bert_layer.model";
+constexpr const char* kFusionPrefix = "token_rep_layer.bert_layer.layers_fuser";
 
 // The backbone's config: encoder_config, or the backbone's own config.json, or the built-in table.
 Result<BackboneConfig> FindBackbone(const GlinerConfig& config, const CheckpointFiles& files) {
@@ -68,6 +70,10 @@ Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
       MakeEncoder(checkpoint.backbone, binder.As(types.encoder).In(kEncoderPrefix), memory);
   if (!encoder.ok()) return encoder.error();
   network.encoder = std::move(*encoder);
+  if (checkpoint.config.fuse_layers) {
+    network.encoder =
+        FuseLayers(std::move(network.encoder), binder.As(types.encoder).In(kFusionPrefix));
+  }
   Result<std::unique_ptr<Head>> head =
       MakeHead(checkpoint.config, network.encoder->width(), binder.As(types.head));
   if (!head.ok()) return head.error();

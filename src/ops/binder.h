@@ -72,7 +72,19 @@ class Binder {
   // `name`.weight [out, in] and `name`.bias [out].
   Weight Linear(std::string_view name, int64_t out, int64_t in, bool bias = true);
   // Several linear maps of the same input as one: rows of names[0], then of names[1], ...
-  Weight LinearStack(std::initializer_list<std::string_view> names, int64_t out_each, int64_t in);
+  Weight LinearStack(std::initializer_list<std::string_view> names, int64_t out_each, int64_t in,
+                     bool bias = true);
+  // The same of maps that differ in height.
+  struct Map {
+    std::string_view name;
+    int64_t out;
+  };
+  Weight LinearMaps(std::initializer_list<Map> maps, int64_t in, bool bias);
+  // `name`.weight [3 * heads * width, in], the query, key and value rows of each head together,
+  // with all queries first, then all keys, then all values; the biases `query_bias` and
+  // `value_bias` [heads * width].
+  Weight LinearByHeads(std::string_view name, std::string_view query_bias,
+                       std::string_view value_bias, int64_t heads, int64_t width, int64_t in);
   // Columns [begin, begin + in) of `name`.weight [out, all]; with its bias or without.
   Weight LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin, int64_t in,
                        bool bias);
@@ -92,7 +104,9 @@ class Binder {
   Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden,
                         int64_t directions = 2);
   // `name`.weight and `name`.bias, [width] each.
-  Norm LayerNorm(std::string_view name, int64_t width, double eps);
+  Norm LayerNorm(std::string_view name, int64_t width, double eps, bool bias = true);
+  // `name`.weight [width].
+  Norm RmsNorm(std::string_view name, int64_t width, double eps);
   // A tensor `name` [rows, cols] that stays in the file.
   FileTable TableInFile(std::string_view name, int64_t rows, int64_t cols);
   // A tensor `name` [rows, cols] in memory, as f32.
@@ -108,7 +122,10 @@ class Binder {
   // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone
   // is computed once, here. `norm` may have width 0 for none; it is the same for all maps of one
   // table.
-  MatView Project(const FileTable& table, const Norm& norm, std::string_view name, int64_t out);
+  MatView Project(const FileTable& table, const Norm& norm, std::string_view name, int64_t out,
+                  bool has_bias = true);
+  // Whether the file has a tensor `name`.
+  bool Has(std::string_view name) const { return file_->Find(Full(name)) != nullptr; }
 
  private:
   // A tensor as it is read. Everything lives as long as the file.
@@ -132,6 +149,7 @@ class Binder {
   // The tensor if it has the shape; else nullptr, with a problem in the report.
   const std::pair<const std::string, StoredTensor>* Find(const std::string& full,
                                                          std::initializer_list<int64_t> shape);
+  Weight StackMaps(std::span<const Map> maps, int64_t in, bool bias);
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
@@ -140,10 +158,11 @@ class Binder {
   // Leaves a job whose pieces need `scratch_floats`, unless a tensor is missing.
   void Leave(Stage stage, std::initializer_list<Source> sources, int64_t pieces,
              int64_t scratch_floats, PackingJobs::Piece run);
-  // Packs rows [from, from + count) of `source` as those from `row` on; all of them.
+  // Packs all rows of the source as those from `row` on.
   void PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed);
-  void PackRows(const Source& source, int64_t from, int64_t count, int64_t row, const Weight& w,
-                std::byte* packed);
+  // Packs its rows [first, first + rows).
+  void PackSomeRows(const Source& source, int64_t first, int64_t rows, int64_t row, const Weight& w,
+                    std::byte* packed);
   void CopyVector(const Source& source, float* to);
   // `name`.bias [width] in memory.
   const float* Bias(std::string_view name, int64_t width);
