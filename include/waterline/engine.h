@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "waterline/label_vectors.h"
 #include "waterline/memory.h"
 #include "waterline/result.h"
 
@@ -125,6 +126,23 @@ struct ExtractOptions {
   bool reference_alignment = false;
   bool class_scores = false;  // Fill Extraction::class_scores.
   bool vectors = false;       // Fill Extraction::vectors and label_vectors.
+  // Relations to look for between the entities that are found, of models that find relations; the
+  // first of equal names stands for all. Views.
+  std::span<const std::string> relations = {};
+  // A relation is found when its probability exceeds this; empty: the threshold.
+  std::optional<float> relation_threshold = {};
+  // Pairs are looked at when the probability that they are related at all exceeds this, of models
+  // whose relations_layer gives one; empty: the threshold.
+  std::optional<float> adjacency_threshold = {};
+  // Most labels of one prompt, of models that read the labels with the text. More are read in
+  // several passes over the same text, in parts of nearly equal size, in order: a label's score
+  // depends on the labels beside it, so that other parts give somewhat other scores, and relations
+  // are found between entities of one part. 0: as many as leave half of a sequence for the text,
+  // which is all of them but for hundreds.
+  int64_t labels_per_pass = 0;
+  // Vectors of labels that need not be encoded again, of bi-encoders: those of EmbedLabels or
+  // LoadLabels of an engine with this model. Labels that are not among them are encoded.
+  const LabelVectors* label_vectors = nullptr;
   // How long the call may wait for memory that other calls hold. A text whose pass cannot begin in
   // time is refused, with the same code.
   WaitLimit wait = {};
@@ -142,8 +160,9 @@ struct TextSpan {
 // A text with settings of its own. Views must live until the call returns.
 struct Document {
   std::string_view text;
-  const std::vector<Label>* labels = nullptr;    // nullptr: the labels of the call.
-  std::optional<float> threshold = {};           // Empty: the threshold of the call.
+  const std::vector<Label>* labels = nullptr;           // nullptr: the labels of the call.
+  std::optional<float> threshold = {};                  // Empty: the threshold of the call.
+  const std::vector<std::string>* relations = nullptr;  // nullptr: the relations of the call.
   const std::vector<TextSpan>* spans = nullptr;  // Only these may be found, where they align with
                                                  // words; nullptr: any span.
 };
@@ -156,6 +175,14 @@ struct Entity {
   size_t byte_end = 0;
   int32_t label = 0;  // Index into the labels of the document or call (the first of equal names).
   float score = 0;    // Probability.
+};
+
+// One entity stands in a relation to another. Both are found in one window of a long text.
+struct Relation {
+  int32_t head = 0;      // Index into Extraction::entities,
+  int32_t tail = 0;      // of the first that lies there.
+  int32_t relation = 0;  // Index into the relations of the document or call.
+  float score = 0;       // Probability.
 };
 
 struct LabelScore {
@@ -175,6 +202,8 @@ struct Extraction {
   std::optional<Error> error;
   // Ordered by start; same start: by descending score. As the Python package orders them.
   std::vector<Entity> entities;
+  // Ordered by the places of their heads in the text, then of their tails, then by relation.
+  std::vector<Relation> relations;
   // With ExtractOptions::class_scores, for each entity its (at most 5) likeliest labels, best
   // first; an empty list from token models, which score words instead of spans.
   std::vector<std::vector<LabelScore>> class_scores;
@@ -342,6 +371,15 @@ class Engine {
                        const ExtractOptions& options = {}) const;
   Result<RunPlan> Plan(std::span<const std::string_view> texts, std::span<const Label> labels,
                        const ExtractOptions& options = {}) const;
+
+  // Encodes labels once for any number of calls, of models with a label encoder.
+  // Errors: kUnsupported  the model has none. kInvalidArgument  as Extract for labels.
+  //         kOverBudget, kDeadline, kCancelled, kIo  as for a text.
+  Result<LabelVectors> EmbedLabels(std::span<const Label> labels, const WaitLimit& wait = {}) const;
+  // Reads a file that LabelVectors::Save wrote for this model.
+  // Errors: kNotFound, kIo; kBadModel  not such a file, or for another model: names both widths or
+  //         label encoders. kUnsupported  the model has no label encoder.
+  Result<LabelVectors> LoadLabels(const std::string& path) const;
 
   // Takes `bytes` of the workspace for the caller, for memory of his own (MemoryLease::memory) or
   // for calls that must not wait (ExtractOptions::lease). Other calls have that much less

@@ -88,6 +88,7 @@ Batch::Batch(std::pmr::memory_resource* memory)
       labels(memory),
       given(memory),
       label_groups(memory),
+      label_begins(memory),
       relations(memory),
       relation_groups(memory),
       score_begins(memory) {}
@@ -129,6 +130,10 @@ Batch MakeBatch(std::span<const Sequence* const> sequences, const SequenceTempla
       NoteGiven(*s->given, rules.own_labels, batch);
     } else {
       batch.label_groups.push_back(AddMarkers(s->prompt->markers, prompt_row, batch.labels));
+    }
+    if (rules.own_labels) {
+      if (batch.label_begins.empty()) batch.label_begins.push_back(0);
+      batch.label_begins.push_back(batch.label_groups.back().end);
     }
     batch.relation_groups.push_back(
         AddMarkers(s->prompt->relation_markers, prompt_row, batch.relations));

@@ -56,6 +56,7 @@ struct Batch {
   std::pmr::vector<const GivenLabels*> given;  // the C rows of these, end to end.
   // [B] the labels of each sequence; sequences with the same given labels may share them.
   std::pmr::vector<RowRange> label_groups;
+  std::pmr::vector<int32_t> label_begins;      // [B + 1] over labels; with BatchRules::own_labels.
   std::pmr::vector<RowRange> relations;        // [R] row that stands for each relation.
   std::pmr::vector<RowRange> relation_groups;  // [B]
   // [B + 1] over scores: words * channels * labels of each.

@@ -266,4 +266,26 @@ Result<CheckpointFiles> LocateFiles(const fs::path& directory, const std::string
                   fmt::join(backbone.looked_at, ", "), backbone.remedy)};
 }
 
+Result<LabelEncoderFiles> LocateLabelEncoder(const fs::path& directory, const std::string& name,
+                                             const ModelPlaces& places) {
+  Backbone encoder = FindBackbone(directory, name, places);
+  LabelEncoderFiles files;
+  files.backbone = encoder.directory;
+  for (const fs::path& at : {directory / "labels_tokenizer", encoder.directory}) {
+    if (at.empty() || !HasTokenizer(at)) continue;
+    files.tokenizer = at;
+    return files;
+  }
+  if (!encoder.directory.empty()) {
+    encoder.looked_at.push_back(fmt::format("none in {}", encoder.directory.string()));
+  }
+  return Error{
+      Code::kNotFound,
+      fmt::format(
+          "{} has no tokenizer for labels (none of {} in labels_tokenizer), and neither has "
+          "its label encoder \"{}\": {}; {}",
+          directory.string(), fmt::join(kTokenizerFiles, ", "), name,
+          fmt::join(encoder.looked_at, ", "), encoder.remedy)};
+}
+
 }  // namespace waterline

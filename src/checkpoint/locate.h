@@ -81,4 +81,17 @@ Result<CheckpointFiles> LocateFiles(const std::filesystem::path& directory,
                                     const std::string& model_name,
                                     const ModelPlaces& places = ModelPlaces::FromEnvironment());
 
+// The files of a bi-encoder's label encoder.
+struct LabelEncoderFiles {
+  std::filesystem::path tokenizer;  // Directory with its tokenizer.
+  std::filesystem::path backbone;   // Its own directory; empty when none was found.
+};
+
+// Finds the tokenizer of the label encoder `name` for the checkpoint in `directory`:
+// labels_tokenizer/ there, else that of `name`, as LocateFiles finds a backbone.
+// Errors: kNotFound  names every place that was looked at, and the command that would fetch it.
+Result<LabelEncoderFiles> LocateLabelEncoder(
+    const std::filesystem::path& directory, const std::string& name,
+    const ModelPlaces& places = ModelPlaces::FromEnvironment());
+
 }  // namespace waterline

@@ -7,6 +7,9 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/label_pass.h"
+#include "engine/label_vectors.h"
+
 namespace waterline {
 namespace {
 
@@ -21,11 +24,16 @@ size_t TextBytes(const Document& document) {
   return kStagingPerText + document.text.size() * kStagingPerTextByte;
 }
 
-size_t LabelBytes(std::span<const Label> labels) {
+// With their vectors, of `width` columns, where those are given.
+size_t LabelBytes(std::span<const Label> labels, std::span<const std::string> relations,
+                  int64_t width) {
   size_t bytes = 0;
   for (const Label& label : labels) {
-    bytes +=
-        kStagingPerLabel + (label.name.size() + label.description.size()) * kStagingPerTextByte;
+    bytes += kStagingPerLabel + static_cast<size_t>(width) * sizeof(float) +
+             (label.name.size() + label.description.size()) * kStagingPerTextByte;
+  }
+  for (const std::string& relation : relations) {
+    bytes += kStagingPerLabel + relation.size() * kStagingPerTextByte;
   }
   return bytes;
 }
@@ -70,17 +78,37 @@ Result<void> Call::Check() const {
   if (std::isnan(options_.threshold)) {
     return Error{Code::kInvalidArgument, "the threshold is not a number"};
   }
-  return {};
+  for (const std::optional<float>& other :
+       {options_.relation_threshold, options_.adjacency_threshold}) {
+    if (!other || !std::isnan(*other)) continue;
+    return Error{Code::kInvalidArgument, "a threshold for relations is not a number"};
+  }
+  if (options_.labels_per_pass < 0) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("labels_per_pass is {}, expected 0 (as many as fit) or more",
+                             options_.labels_per_pass)};
+  }
+  return CheckLabelVectors();
+}
+
+// Whether the vectors that were given are for this model.
+Result<void> Call::CheckLabelVectors() const {
+  if (options_.label_vectors == nullptr) return {};
+  return FitsModel(options_.label_vectors->impl(), model_);
 }
 
 // As many documents from `begin` on as staging surely holds, at least one.
 Call::Group Call::NextGroup(size_t begin) const {
-  Group group{begin, begin, LabelBytes(labels_)};
+  const int64_t width = model_.network.labels_given() ? model_.network.head->vector_width() : 0;
+  Group group{begin, begin, LabelBytes(labels_, options_.relations, width)};
   const std::vector<Label>* own = nullptr;
   while (group.end < documents_.size()) {
     const Document document = documents_[group.end];
     size_t bytes = TextBytes(document);
-    if (document.labels != nullptr && document.labels != own) bytes += LabelBytes(*document.labels);
+    if (document.labels != nullptr && document.labels != own) {
+      bytes += LabelBytes(*document.labels, {}, width);
+    }
+    if (document.relations != nullptr) bytes += LabelBytes({}, *document.relations, width);
     if (group.end > begin && group.bytes + bytes > engine_.turnstile->capacity()) break;
     own = document.labels;
     group.bytes += bytes;
@@ -89,15 +117,112 @@ Call::Group Call::NextGroup(size_t begin) const {
   return group;
 }
 
-Result<LabelSet> Call::MakeLabels(std::span<const Label> labels) const {
-  return MakeLabelSet(labels, model_.checkpoint.prompt, *model_.checkpoint.tokenizer, setup_.around,
-                      model_.limits, staging_);
+Result<LabelSets> Call::MakeLabels(std::span<const Label> labels,
+                                   std::span<const std::string> relations, bool alone) const {
+  const Checkpoint& checkpoint = model_.checkpoint;
+  Result<LabelSets> sets = MakeLabelSets({.labels = labels,
+                                          .relations = relations,
+                                          .source = checkpoint.label_source,
+                                          .stored = checkpoint.config.classes,
+                                          .per_pass = options_.labels_per_pass},
+                                         checkpoint.prompt, *checkpoint.tokenizer, setup_.around,
+                                         model_.limits, staging_);
+  if (!sets.ok() || checkpoint.label_source == LabelSource::kPrompt) return sets;
+  const Result<void> filled = FillVectors(alone, sets->parts.front());
+  if (!filled.ok()) return filled.error();
+  return sets;
+}
+
+// Fills in the vectors of a set: those that the checkpoint stores, those that the caller has, and
+// those of the label encoder. Nothing is computed for a plan.
+Result<void> Call::FillVectors(bool alone, LabelSet& set) const {
+  const Network& network = model_.network;
+  const int64_t width = network.head->vector_width();
+  const auto columns = static_cast<size_t>(width);
+  set.vectors.resize(set.texts.size() * columns);
+  set.given = {.rows = set.vectors.data(), .count = set.labels(), .width = width};
+  const auto row = [&](size_t label) { return set.vectors.data() + label * columns; };
+
+  if (model_.checkpoint.label_source == LabelSource::kStored) {
+    if (engine_.settings.plan_only) return {};
+    const std::vector<std::string>& stored = model_.checkpoint.config.classes;
+    std::pmr::vector<float> encoded(set.vectors.size(), staging_);
+    for (size_t i = 0; i < set.texts.size(); ++i) {
+      const auto at = std::find(stored.begin(), stored.end(), set.texts[i]) - stored.begin();
+      std::copy_n(reinterpret_cast<const float*>(network.stored_labels.data) + at * width, columns,
+                  encoded.data() + i * columns);
+    }
+    return PrepareLabels(network, *setup_.kernels, encoded.data(), set.labels(), set.vectors.data(),
+                         staging_);
+  }
+
+  std::pmr::vector<std::string_view> texts(staging_);  // Those that are to be encoded,
+  std::pmr::vector<size_t> at(staging_);               // and their places.
+  for (size_t i = 0; i < set.texts.size(); ++i) {
+    if (options_.label_vectors != nullptr) {
+      const LabelVectors::Impl& known = options_.label_vectors->impl();
+      const auto found = known.row.find(set.texts[i]);
+      if (found != known.row.end()) {
+        std::copy_n(known.prepared.data() + found->second * width, columns, row(i));
+        continue;
+      }
+    }
+    texts.push_back(set.texts[i]);
+    at.push_back(i);
+  }
+  if (texts.empty()) return {};
+  const Result<LabelTokens> tokens =
+      TokenizeLabels(texts, model_.checkpoint, model_.longest_label, staging_);
+  if (!tokens.ok()) return tokens.error();
+  const bool all = texts.size() == set.texts.size();
+  std::pmr::vector<float> some(all ? 0 : texts.size() * columns, staging_);
+  const auto for_each = [&](int64_t count, FunctionRef<void(int64_t)> fn) {
+    ForEach(count, alone || setup_.plan != nullptr, fn);
+  };
+  const Result<void> encoded =
+      EncodeLabels({.setup = setup_, .batch_tokens = engine_.batch_tokens, .for_each = for_each},
+                   *tokens, {.prepared = all ? set.vectors.data() : some.data()});
+  if (!encoded.ok() || all) return encoded;
+  for (size_t i = 0; i < at.size(); ++i)
+    std::copy_n(some.data() + i * columns, columns, row(at[i]));
+  return {};
+}
+
+Result<LabelVectors> Call::EmbedLabels() {
+  const Checkpoint& checkpoint = model_.checkpoint;
+  const Result<Turnstile::Pass> pass =
+      engine_.turnstile->Enter(LabelBytes(labels_, {}, 0), options_.wait);
+  if (!pass.ok()) return pass.error();
+  const Result<LabelSets> sets = MakeLabelSets(
+      {.labels = labels_, .relations = {}, .source = LabelSource::kEncoder, .stored = {}},
+      checkpoint.prompt, *checkpoint.tokenizer, setup_.around, model_.limits, staging_);
+  if (!sets.ok()) return sets.error();
+  const LabelSet& set = sets->parts.front();
+  const Result<LabelTokens> tokens =
+      TokenizeLabels(set.texts, checkpoint, model_.longest_label, staging_);
+  if (!tokens.ok()) return tokens.error();
+
+  auto made = std::make_shared<LabelVectors::Impl>();
+  for (const int32_t label : set.label) made->labels.push_back(labels_[static_cast<size_t>(label)]);
+  made->labels_encoder = checkpoint.config.labels_encoder_name;
+  made->width = model_.network.head->vector_width();
+  made->values.resize(made->labels.size() * static_cast<size_t>(made->width));
+  made->prepared.resize(made->values.size());
+  const auto for_each = [&](int64_t count, FunctionRef<void(int64_t)> fn) {
+    ForEach(count, /*in_order=*/false, fn);
+  };
+  const Result<void> encoded =
+      EncodeLabels({.setup = setup_, .batch_tokens = engine_.batch_tokens, .for_each = for_each},
+                   *tokens, {.encoded = made->values.data(), .prepared = made->prepared.data()});
+  if (!encoded.ok()) return encoded.error();
+  made->Index();
+  return LabelVectors(std::move(made));
 }
 
 // Errors: of the labels of the call.
 Result<void> Call::MakeRequests(const Group& group, Texts& texts) const {
   if (!labels_.empty()) {
-    texts.shared = MakeLabels(labels_);
+    texts.shared = MakeLabels(labels_, options_.relations, texts.alone);
     if (!texts.shared.ok()) return texts.shared.error();
   }
   texts.requests.reserve(group.end - group.begin);
@@ -109,19 +234,28 @@ void Call::AddRequest(const Document& document, Texts& texts) const {
   Request& request = texts.requests.emplace_back(staging_);
   request.document = document;
   request.reference_alignment = options_.reference_alignment;
-  request.query = {.threshold = document.threshold.value_or(options_.threshold),
+  const float threshold = document.threshold.value_or(options_.threshold);
+  request.query = {.threshold = threshold,
                    .rule = {.nested = options_.nested, .multi_label = options_.multi_label},
+                   .relation_threshold = options_.relation_threshold.value_or(threshold),
+                   .adjacency_threshold = options_.adjacency_threshold.value_or(threshold),
                    .class_scores = options_.class_scores,
                    .vectors = options_.vectors};
   if (std::isnan(request.query.threshold)) {
     request.error = Error{Code::kInvalidArgument, "the threshold is not a number"};
   }
   request.labels = &*texts.shared;
-  if (document.labels == nullptr) return;
+  if (document.labels == nullptr && document.relations == nullptr) return;
   try {
-    auto known = texts.own.find(document.labels);
+    const std::pair key(document.labels, document.relations);
+    auto known = texts.own.find(key);
     if (known == texts.own.end()) {
-      known = texts.own.emplace(document.labels, MakeLabels(*document.labels)).first;
+      const auto labels =
+          document.labels != nullptr ? std::span<const Label>(*document.labels) : labels_;
+      const auto relations = document.relations != nullptr
+                                 ? std::span<const std::string>(*document.relations)
+                                 : options_.relations;
+      known = texts.own.emplace(key, MakeLabels(labels, relations, texts.alone)).first;
     }
     request.labels = known->second.ok() ? &*known->second : nullptr;
     if (!known->second.ok()) request.error = known->second.error();
@@ -172,22 +306,30 @@ void Call::Prepare(Texts& texts) const {
 void Call::RunSequences(Texts& texts) const {
   std::pmr::vector<PassItem> items(staging_);
   size_t count = 0;
-  for (const Request& request : texts.requests) count += request.error ? 0 : request.windows.size();
+  for (const Request& request : texts.requests) {
+    count += request.error ? 0 : request.windows.size() * request.labels->parts.size();
+  }
   items.reserve(count);
+  const bool given = model_.network.labels_given();
   for (Request& request : texts.requests) {
     if (request.error) continue;
-    request.results.reserve(request.windows.size());
+    const std::pmr::vector<LabelSet>& sets = request.labels->parts;
+    request.query.resolve = sets.size() == 1;
+    request.results.reserve(request.windows.size() * sets.size());
     for (const Window& window : request.windows) {
-      request.results.emplace_back(staging_);
-      items.push_back({.sequence = {.prompt = &request.labels->prompt,
-                                    .text = &request.text,
-                                    .word_begin = window.begin,
-                                    .word_end = window.end,
-                                    .own_begin = window.own_begin,
-                                    .own_end = window.own_end,
-                                    .reference_alignment = request.reference_alignment},
-                       .query = &request.query,
-                       .result = &request.results.back()});
+      for (const LabelSet& set : sets) {
+        request.results.emplace_back(staging_);
+        items.push_back({.sequence = {.prompt = &set.prompt,
+                                      .given = given ? &set.given : nullptr,
+                                      .text = &request.text,
+                                      .word_begin = window.begin,
+                                      .word_end = window.end,
+                                      .own_begin = window.own_begin,
+                                      .own_end = window.own_end,
+                                      .reference_alignment = request.reference_alignment},
+                         .query = &request.query,
+                         .result = &request.results.back()});
+      }
     }
   }
 
@@ -289,6 +431,7 @@ Result<std::vector<Extraction>> Call::Extract() {
 // `starved` instead of being refused, unless the group is `alone`.
 Result<void> Call::PlanGroup(const Group& group, bool alone, RunPlan& plan,
                              std::vector<size_t>& starved) {
+  setup_.plan = &plan;
   const Result<Turnstile::Pass> pass = alone ? engine_.turnstile->EnterAlone(options_.wait)
                                              : engine_.turnstile->Enter(group.bytes, options_.wait);
   if (!pass.ok()) return pass.error();
@@ -307,7 +450,6 @@ Result<void> Call::PlanGroup(const Group& group, bool alone, RunPlan& plan,
     for (size_t i = group.begin; i < group.end; ++i) refuse(i, /*is_starved=*/true, NoRoom(over));
     return {};
   }
-  setup_.plan = &plan;
   Run(texts);
   for (size_t i = 0; i < texts.requests.size(); ++i) {
     const Request& request = texts.requests[i];

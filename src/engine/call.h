@@ -6,7 +6,9 @@
 #include <map>
 #include <memory_resource>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/engine_state.h"
@@ -44,6 +46,8 @@ class Call {
   // Both may throw OverBudget and std::bad_alloc. Errors: as Engine::Extract.
   Result<std::vector<Extraction>> Extract();
   Result<RunPlan> Plan();
+  // The labels of the call.
+  Result<LabelVectors> EmbedLabels();
 
  private:
   // Documents [begin, end), whose words and tokens are in staging together.
@@ -55,16 +59,22 @@ class Call {
   // In a pass of the turnstile; `alone` when nobody else is in it.
   struct Texts {
     explicit Texts(std::pmr::memory_resource* memory)
-        : shared(LabelSet(memory)), own(memory), requests(memory) {}
-    Result<LabelSet> shared;
-    std::pmr::map<const std::vector<Label>*, Result<LabelSet>> own;  // Each list once.
+        : shared(LabelSets(memory)), own(memory), requests(memory) {}
+    Result<LabelSets> shared;
+    // Each pair of lists of documents once; nullptr: that of the call.
+    std::pmr::map<std::pair<const std::vector<Label>*, const std::vector<std::string>*>,
+                  Result<LabelSets>>
+        own;
     std::pmr::vector<Request> requests;
     bool alone = false;
   };
 
   Result<void> Check() const;
+  Result<void> CheckLabelVectors() const;
   Group NextGroup(size_t begin) const;
-  Result<LabelSet> MakeLabels(std::span<const Label> labels) const;
+  Result<LabelSets> MakeLabels(std::span<const Label> labels,
+                               std::span<const std::string> relations, bool alone) const;
+  Result<void> FillVectors(bool alone, LabelSet& set) const;
   Result<void> MakeRequests(const Group& group, Texts& texts) const;
   void AddRequest(const Document& document, Texts& texts) const;
   void Prepare(Texts& texts) const;

@@ -8,6 +8,8 @@
 
 #include "engine/call.h"
 #include "engine/engine_state.h"
+#include "engine/label_pass.h"
+#include "engine/label_vectors.h"
 #include "engine/lease.h"
 #include "engine/precision.h"
 #include "memory/machine.h"
@@ -81,6 +83,41 @@ Result<RunPlan> Engine::Plan(std::span<const Document> documents, std::span<cons
 Result<RunPlan> Engine::Plan(std::span<const std::string_view> texts, std::span<const Label> labels,
                              const ExtractOptions& options) const {
   return Guarded(*impl_, [&] { return Call(*impl_, texts, labels, options).Plan(); });
+}
+
+Result<LabelVectors> Engine::EmbedLabels(std::span<const Label> labels,
+                                         const WaitLimit& wait) const {
+  if (impl_->settings.plan_only) return PlanOnly("EmbedLabels");
+  if ((*impl_->model)->network.labels == nullptr) {
+    return Error{Code::kUnsupported,
+                 fmt::format("{} has no label encoder: it reads labels with each text",
+                             (*impl_->model)->checkpoint.files.directory.string())};
+  }
+  return Guarded(*impl_, [&] {
+    ExtractOptions options;
+    options.wait = wait;
+    return Call(*impl_, std::span<const std::string_view>(), labels, options).EmbedLabels();
+  });
+}
+
+Result<LabelVectors> Engine::LoadLabels(const std::string& path) const {
+  if (impl_->settings.plan_only) return PlanOnly("LoadLabels");
+  return Guarded(*impl_, [&]() -> Result<LabelVectors> {
+    Result<std::shared_ptr<LabelVectors::Impl>> read = ReadLabelVectors(path);
+    if (!read.ok()) return read.error();
+    LabelVectors::Impl& vectors = **read;
+    const LoadedModel& model = **impl_->model;
+    const Result<void> fits = FitsModel(vectors, model);
+    if (!fits.ok())
+      return Error{fits.error().code, fmt::format("{}: {}", path, fits.error().message)};
+    vectors.prepared.resize(vectors.values.size());
+    const Result<void> prepared = PrepareLabels(
+        model.network, *impl_->settings.kernels, vectors.values.data(),
+        static_cast<int64_t>(vectors.labels.size()), vectors.prepared.data(), &*impl_->staging);
+    if (!prepared.ok()) return prepared.error();
+    vectors.Index();
+    return LabelVectors(std::move(*read));
+  });
 }
 
 size_t Engine::Trim() const { return impl_->Trim(); }

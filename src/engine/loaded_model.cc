@@ -40,7 +40,9 @@ constexpr const char* kFiles[] = {"gliner_config.json",
                                   "spm.model",
                                   "spiece.model",
                                   "sentencepiece.bpe.model",
-                                  "vocab.txt"};
+                                  "vocab.txt",
+                                  "labels_tokenizer/tokenizer.json",
+                                  "labels_tokenizer/tokenizer_config.json"};
 
 // Which files a model is made of, and in what state they are: another file under the same name is
 // another model. Throws std::filesystem::filesystem_error.
@@ -127,6 +129,9 @@ struct ModelLoader {
                      .max_tokens = model->measure.longest_sequence,
                      .max_width = model->measure.widths,
                      .vocabulary = model->checkpoint.backbone.vocab_size};
+    if (model->network.labels != nullptr) {
+      model->longest_label = LongestLabel(model->checkpoint, model->network);
+    }
     return model;
   }
 

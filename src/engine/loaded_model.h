@@ -28,6 +28,7 @@ struct LoadedModel {
   Network network;
   size_t in_file = 0;
   TextLimits limits;
+  int64_t longest_label = 0;  // Tokens of a label of a model with a label encoder.
 
   SequenceTemplate around() const { return TemplateOf(*checkpoint.tokenizer); }
 };

@@ -17,32 +17,41 @@ namespace {
 constexpr const char* kEncoderPrefix = "token_rep_layer.bert_layer.model";
 constexpr const char* kFusionPrefix = "token_rep_layer.bert_layer.layers_fuser";
 
-// The backbone's config: encoder_config, or the backbone's own config.json, or the built-in table.
-Result<BackboneConfig> FindBackbone(const GlinerConfig& config, const CheckpointFiles& files) {
-  BackboneConfig backbone;
-  if (config.encoder) {
-    backbone = *config.encoder;
+// The config of the backbone `name`, which the checkpoint's config gives no `key` for: its own
+// config.json in `directory` (empty when that was not found), or the built-in table.
+Result<BackboneConfig> FindBackbone(const std::string& name, const char* key,
+                                    const std::filesystem::path& directory,
+                                    const CheckpointFiles& files) {
+  std::error_code ignored;
+  const std::filesystem::path file = directory / "config.json";
+  if (!directory.empty() && std::filesystem::exists(file, ignored)) return ReadBackboneConfig(file);
+  if (const std::optional<BackboneConfig> known = KnownBackbone(name)) return *known;
+  return Error{Code::kNotFound,
+               fmt::format("{} has no {}, and the config.json of {} is not in the local Hugging "
+                           "Face cache; fetch it with: huggingface-cli download {} config.json",
+                           (files.directory / "gliner_config.json").string(), key, name, name)};
+}
+
+// The label encoder's config and tokenizer.
+Result<void> OpenLabelEncoder(Checkpoint& checkpoint, Budget& budget,
+                              std::pmr::memory_resource* memory) {
+  const GlinerConfig& config = checkpoint.config;
+  const Result<LabelEncoderFiles> files =
+      LocateLabelEncoder(checkpoint.files.directory, config.labels_encoder_name);
+  if (!files.ok()) return files.error();
+  checkpoint.labels_files = *files;
+  if (config.labels_encoder) {
+    checkpoint.labels_backbone = *config.labels_encoder;
   } else {
-    std::error_code ignored;
-    const std::filesystem::path file = files.backbone / "config.json";
-    if (!files.backbone.empty() && std::filesystem::exists(file, ignored)) {
-      Result<BackboneConfig> read = ReadBackboneConfig(file);
-      if (!read.ok()) return read.error();
-      backbone = *read;
-    } else if (const std::optional<BackboneConfig> known = KnownBackbone(config.model_name)) {
-      backbone = *known;
-    } else {
-      return Error{
-          Code::kNotFound,
-          fmt::format(
-              "{} has no encoder_config, and the config.json of its backbone {} is not in the "
-              "local Hugging Face cache; fetch it with: huggingface-cli download {} config.json",
-              (files.directory / "gliner_config.json").string(), config.model_name,
-              config.model_name)};
-    }
-    if (config.vocab_size != -1) backbone.vocab_size = config.vocab_size;
+    Result<BackboneConfig> backbone = FindBackbone(
+        config.labels_encoder_name, "labels_encoder_config", files->backbone, checkpoint.files);
+    if (!backbone.ok()) return backbone.error();
+    checkpoint.labels_backbone = *backbone;
   }
-  return backbone;
+  Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::Load(files->tokenizer, budget, memory);
+  if (!tokenizer.ok()) return tokenizer.error();
+  checkpoint.labels_tokenizer = std::move(*tokenizer);
+  return {};
 }
 
 // Appends the markers that a checkpoint from before `vocab_size` and `class_token_index` relies on,
@@ -50,11 +59,47 @@ Result<BackboneConfig> FindBackbone(const GlinerConfig& config, const Checkpoint
 void AddMarkers(Checkpoint& checkpoint) {
   GlinerConfig& config = checkpoint.config;
   if (config.class_token_index != -1 && config.vocab_size != -1) return;
-  const std::string markers[] = {"[FLERT]", config.ent_token, config.sep_token};
-  checkpoint.tokenizer->AddSpecialTokens(markers);
-  config.vocab_size = checkpoint.tokenizer->size();
-  config.class_token_index = config.vocab_size - 2;
+  if (FindsRelations(config.architecture)) {
+    const std::string markers[] = {config.ent_token, config.sep_token, config.rel_token};
+    checkpoint.tokenizer->AddSpecialTokens(markers);
+    config.vocab_size = checkpoint.tokenizer->size();
+    config.class_token_index = config.vocab_size - 3;
+    config.rel_token_index = config.vocab_size - 1;
+  } else {
+    const std::string markers[] = {"[FLERT]", config.ent_token, config.sep_token};
+    checkpoint.tokenizer->AddSpecialTokens(markers);
+    config.vocab_size = checkpoint.tokenizer->size();
+    config.class_token_index = config.vocab_size - 2;
+  }
   checkpoint.backbone.vocab_size = config.vocab_size;
+}
+
+// The marker that `key` gives an id, if the tokenizer agrees.
+Result<Marker> CheckedMarker(const Checkpoint& checkpoint, const char* key,
+                             const std::string& token, int64_t index, bool embed) {
+  const std::optional<int32_t> id = checkpoint.tokenizer->TokenId(token);
+  if (id && *id == index) return Marker{.token = token, .id = *id, .embed = embed};
+  return Error{Code::kBadModel,
+               fmt::format("{}: {} is {}, but the tokenizer in {} gives {} {}",
+                           (checkpoint.files.directory / "gliner_config.json").string(), key, index,
+                           checkpoint.files.tokenizer.string(), token,
+                           id ? fmt::format("the id {}", *id) : "no id")};
+}
+
+// Makes the checkpoint's prompt format.
+Result<void> SetPromptFormat(Checkpoint& checkpoint) {
+  AddMarkers(checkpoint);
+  const GlinerConfig& config = checkpoint.config;
+  Result<Marker> label = CheckedMarker(checkpoint, "class_token_index", config.ent_token,
+                                       config.class_token_index, config.embed_ent_token);
+  if (!label.ok()) return label.error();
+  checkpoint.prompt = {.label = *label, .relation = {}, .sep_token = config.sep_token};
+  if (!FindsRelations(config.architecture)) return {};
+  Result<Marker> relation = CheckedMarker(checkpoint, "rel_token_index", config.rel_token,
+                                          config.rel_token_index, config.embed_rel_token);
+  if (!relation.ok()) return relation.error();
+  checkpoint.prompt.relation = std::move(*relation);
+  return {};
 }
 
 Error Problems(const Checkpoint& checkpoint, const BindingReport& report) {
@@ -75,9 +120,26 @@ Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
         FuseLayers(std::move(network.encoder), binder.As(types.encoder).In(kFusionPrefix));
   }
   Result<std::unique_ptr<Head>> head =
-      MakeHead(checkpoint.config, network.encoder->width(), binder.As(types.head));
+      MakeHead(checkpoint.config, checkpoint.backbone, binder.As(types.head));
   if (!head.ok()) return head.error();
   network.head = std::move(*head);
+  if (FindsRelations(checkpoint.config.architecture)) {
+    Result<std::unique_ptr<Relations>> relations =
+        Relations::Make(checkpoint.config, binder.As(types.head));
+    if (!relations.ok()) return relations.error();
+    network.relations = std::move(*relations);
+  }
+  if (checkpoint.label_source == LabelSource::kEncoder) {
+    Result<std::unique_ptr<LabelEncoder>> labels = LabelEncoder::Make(
+        checkpoint.config, checkpoint.labels_backbone, binder.As(types.encoder), memory);
+    if (!labels.ok()) return labels.error();
+    network.labels = std::move(*labels);
+  } else if (checkpoint.label_source == LabelSource::kStored) {
+    Binder stored = binder;
+    network.stored_labels = stored.TableInMemory(
+        "precomputed_prompts", static_cast<int64_t>(checkpoint.config.classes.size()),
+        checkpoint.config.hidden_size);
+  }
   if (!report.problems.empty()) return Problems(checkpoint, report);
   return network;
 }
@@ -98,9 +160,15 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
   Checkpoint checkpoint;
   checkpoint.config = *config;
   checkpoint.files = *files;
-  Result<BackboneConfig> backbone = FindBackbone(*config, *files);
-  if (!backbone.ok()) return backbone.error();
-  checkpoint.backbone = *backbone;
+  if (config->encoder) {
+    checkpoint.backbone = *config->encoder;
+  } else {
+    Result<BackboneConfig> backbone =
+        FindBackbone(config->model_name, "encoder_config", files->backbone, *files);
+    if (!backbone.ok()) return backbone.error();
+    checkpoint.backbone = *backbone;
+    if (config->vocab_size != -1) checkpoint.backbone.vocab_size = config->vocab_size;
+  }
   if (config->words_splitter_type != "whitespace") {
     return Error{Code::kUnsupported,
                  fmt::format("words_splitter_type \"{}\" is not supported, only \"whitespace\"",
@@ -111,24 +179,13 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
       Tokenizer::Load(files->tokenizer, budget, tokenizer_memory);
   if (!tokenizer.ok()) return tokenizer.error();
   checkpoint.tokenizer = std::move(*tokenizer);
-  AddMarkers(checkpoint);
-
-  const GlinerConfig& complete = checkpoint.config;
-  const std::optional<int32_t> marker = checkpoint.tokenizer->TokenId(complete.ent_token);
-  if (!marker || *marker != complete.class_token_index) {
-    return Error{
-        Code::kBadModel,
-        fmt::format("{}: class_token_index is {}, but the tokenizer in {} gives {} {}",
-                    (*directory / "gliner_config.json").string(), complete.class_token_index,
-                    files->tokenizer.string(), complete.ent_token,
-                    marker ? fmt::format("the id {}", *marker) : "no id")};
-  }
-
-  checkpoint.prompt = {.label = {.token = complete.ent_token,
-                                 .id = static_cast<int32_t>(complete.class_token_index),
-                                 .embed = complete.embed_ent_token},
-                       .relation = std::nullopt,
-                       .sep_token = complete.sep_token};
+  checkpoint.label_source = HasLabelEncoder(config->architecture) ? LabelSource::kEncoder
+                            : config->precomputed_prompts         ? LabelSource::kStored
+                                                                  : LabelSource::kPrompt;
+  const Result<void> labels = checkpoint.label_source == LabelSource::kEncoder
+                                  ? OpenLabelEncoder(checkpoint, budget, tokenizer_memory)
+                                  : SetPromptFormat(checkpoint);
+  if (!labels.ok()) return labels.error();
 
   Result<TensorFile> tensors = TensorFile::Open(files->weights);
   if (!tensors.ok()) return tensors.error();
@@ -171,6 +228,11 @@ int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder) {
                   checkpoint.tokenizer->max_length().value_or(encoder.longest()));
 }
 
+int64_t LongestLabel(const Checkpoint& checkpoint, const Network& network) {
+  const int64_t longest = network.labels->longest();
+  return std::min(longest, checkpoint.labels_tokenizer->max_length().value_or(longest));
+}
+
 Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
               std::pmr::memory_resource* memory) {
   const DryKernels dry(kernels);
@@ -193,15 +255,23 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
   batch.read.resize(
       static_cast<size_t>(shape.texts * ((one_each ? shape.words : shape.tokens) + shape.labels)));
   batch.words.resize(static_cast<size_t>(shape.texts * shape.words));
-  batch.labels.resize(static_cast<size_t>(shape.texts * shape.labels));
+  GivenLabels given{.rows = nullptr, .count = shape.labels, .width = network.head->vector_width()};
+  if (rules.own_labels) batch.label_begins.push_back(0);
+  if (network.labels_given()) {
+    batch.given.assign(static_cast<size_t>(rules.own_labels ? shape.texts : 1), &given);
+  } else {
+    batch.labels.resize(static_cast<size_t>(shape.texts * shape.labels));
+  }
   for (int64_t t = 0; t <= shape.texts; ++t) {
     batch.begins.push_back(static_cast<int32_t>(t * tokens));
     batch.word_begins.push_back(static_cast<int32_t>(t * shape.words));
     batch.score_begins.push_back(t * shape.words * rules.channels * shape.labels);
     if (t == shape.texts) break;
-    const auto label = static_cast<int32_t>(t * shape.labels);
+    const bool shared = network.labels_given() && !rules.own_labels;
+    const auto label = static_cast<int32_t>(shared ? 0 : t * shape.labels);
     batch.label_groups.push_back({label, label + static_cast<int32_t>(shape.labels)});
     batch.relation_groups.emplace_back();
+    if (rules.own_labels) batch.label_begins.push_back(label + static_cast<int32_t>(shape.labels));
   }
   return PlanPass(network, kernels, batch, memory).bytes;
 }

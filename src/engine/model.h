@@ -10,11 +10,13 @@
 #include "checkpoint/config.h"
 #include "checkpoint/locate.h"
 #include "encoder/encoder.h"
+#include "encoder/label_encoder.h"
 #include "kernels/kernels.h"
 #include "memory/arena.h"
 #include "memory/budget.h"
 #include "ops/binder.h"
 #include "scores/head.h"
+#include "scores/relations.h"
 #include "tokens/prompt.h"
 #include "tokens/tokenizer.h"
 #include "waterline/engine.h"
@@ -22,6 +24,13 @@
 #include "weights/tensor_file.h"
 
 namespace waterline {
+
+// Where label vectors come from.
+enum class LabelSource {
+  kPrompt,   // Labels stand in front of every text.
+  kEncoder,  // Another encoder reads them alone.
+  kStored,   // They are stored in the checkpoint, for a fixed list of labels.
+};
 
 // A checkpoint whose files are open, whose config is complete and whose weights are not read yet.
 struct Checkpoint {
@@ -31,7 +40,12 @@ struct Checkpoint {
   std::unique_ptr<TensorFile> tensors;
   Reservation tensors_heap;
   std::unique_ptr<Tokenizer> tokenizer;
+  LabelSource label_source = LabelSource::kPrompt;
   PromptFormat prompt;
+  // LabelSource::kEncoder: of the label encoder.
+  LabelEncoderFiles labels_files;
+  BackboneConfig labels_backbone;
+  std::unique_ptr<Tokenizer> labels_tokenizer;
   Precision precision = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
 };
 
@@ -47,6 +61,12 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
 struct Network {
   std::unique_ptr<Encoder> encoder;
   std::unique_ptr<Head> head;
+  std::unique_ptr<Relations> relations;  // Of models that find relations.
+  std::unique_ptr<LabelEncoder> labels;  // LabelSource::kEncoder
+  Table stored_labels;                   // LabelSource::kStored: [config.classes, hidden_size]
+
+  // Whether Forward takes label vectors instead of prompts that name labels.
+  bool labels_given() const { return labels != nullptr || stored_labels.rows > 0; }
 
   // One pass over `batch`.
   Scores Forward(Ops& ops, const Batch& batch) const {
@@ -78,6 +98,8 @@ SequenceTemplate TemplateOf(const Tokenizer& tokenizer);
 // Most tokens that a sequence may have: the encoder's positions, or the tokenizer's
 // model_max_length where that is less.
 int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder);
+// The same for a label of a model with a label encoder.
+int64_t LongestLabel(const Checkpoint& checkpoint, const Network& network);
 
 // The plan of a pass over `batch`.
 Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,

@@ -327,6 +327,16 @@ std::map<fs::path, fs::path> FilesOf(const Checkpoint& checkpoint, const PackOpt
   std::map<fs::path, fs::path> wanted;  // Name -> where it is.
   for (const char* name : {"gliner_config.json", kConfig}) wanted[name] = files.directory / name;
   for (const char* name : kTokenizerFiles) wanted[name] = files.tokenizer / name;
+  if (checkpoint.label_source == LabelSource::kEncoder) {
+    const LabelEncoderFiles& labels = checkpoint.labels_files;
+    for (const char* name : kTokenizerFiles) {
+      wanted[fs::path("labels_tokenizer") / name] = labels.tokenizer / name;
+    }
+    const std::string& encoder = checkpoint.config.labels_encoder_name;
+    if (!checkpoint.config.labels_encoder && LiesBelow(encoder)) {
+      wanted[fs::path(encoder) / kConfig] = labels.backbone / kConfig;
+    }
+  }
   // Its figures are of the answers of each type, which other embeddings change.
   if (options.embeddings == EmbeddingType::kAsStored) {
     wanted["dtypes.json"] = files.directory / "dtypes.json";

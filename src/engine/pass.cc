@@ -158,6 +158,7 @@ void SequenceResult::Clear() {
   spans.clear();
   top.clear();
   vectors.clear();
+  relations.clear();
 }
 
 void RunPass(const PassSetup& setup, std::span<const PassItem* const> items) {

@@ -25,6 +25,10 @@ namespace waterline {
 struct Query {
   float threshold = 0.5f;
   OverlapRule rule;
+  // Labels of one text are read in several passes: overlaps are resolved when all are there.
+  bool resolve = true;
+  float relation_threshold = 0.5f;
+  float adjacency_threshold = 0.5f;
   // Word spans that may be found; nullptr: all.
   const std::pmr::vector<std::pair<int32_t, int32_t>>* allowed = nullptr;
   bool class_scores = false;
@@ -37,6 +41,14 @@ struct TopLabels {
   size_t count = 0;
 };
 
+// A relation between two runs of words of one text; those runs are entities of it.
+struct FoundRelation {
+  std::pair<int32_t, int32_t> head;  // First and last word.
+  std::pair<int32_t, int32_t> tail;
+  int32_t relation = 0;  // Index into the relations of the sequence.
+  float score = 0;
+};
+
 // What was found in one sequence, and what was asked for beside it.
 struct SequenceResult {
   std::optional<Error> error;
@@ -46,8 +58,11 @@ struct SequenceResult {
   std::pmr::vector<float>
       vectors;  // [spans, 2, vector width]: of the span, of its label; or empty.
 
+  // Those whose head the sequence owns, in the order of the reference: of heads, tails, relations.
+  std::pmr::vector<FoundRelation> relations;
+
   explicit SequenceResult(std::pmr::memory_resource* memory)
-      : spans(memory), top(memory), vectors(memory) {}
+      : spans(memory), top(memory), vectors(memory), relations(memory) {}
   void Clear();
 };
 

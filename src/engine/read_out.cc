@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -52,11 +53,11 @@ class Reader {
     }
     Find(begin);
     if (result_.error) return;
-    const int32_t own_begin = sequence_.own_begin - sequence_.word_begin;
-    const int32_t own_end = sequence_.own_end - sequence_.word_begin;
-    std::erase_if(spans_, [&](const Span& s) { return s.start < own_begin || s.start >= own_end; });
-    ResolveOverlaps(query_.rule, spans_);
+    if (pass_.network.relations != nullptr) FindRelations(begin);
+    std::erase_if(spans_, [&](const Span& s) { return !Owns(s.start); });
+    if (query_.resolve) ResolveOverlaps(query_.rule, spans_);
 
+    if (result_.error) return;
     if (query_.class_scores) TakeTopLabels(begin);
     if (query_.vectors && !spans_.empty()) TakeVectors();
     if (result_.error) return;
@@ -116,6 +117,83 @@ class Reader {
     ranges.reserve(spans_.size());
     for (const Span& span : spans_) ranges.push_back({first + span.start, first + span.end});
     return ranges;
+  }
+
+  // Whether the sequence reports what starts at its word `start`.
+  bool Owns(int32_t start) const {
+    return start >= sequence_.own_begin - sequence_.word_begin &&
+           start < sequence_.own_end - sequence_.word_begin;
+  }
+
+  // Runs of words of `spans`, the first of equal ones for all, in their order.
+  WordPairs Distinct(const std::pmr::vector<Span>& spans) const {
+    WordPairs pairs(pass_.staging);
+    std::pmr::set<std::pair<int32_t, int32_t>> known(pass_.staging);
+    for (const Span& span : spans) {
+      if (known.emplace(span.start, span.end).second) pairs.emplace_back(span.start, span.end);
+    }
+    return pairs;
+  }
+
+  // Relations between the entities of the sequence, owned or not: another sequence may own a tail.
+  void FindRelations(const float* logits) {
+    const RowRange group = pass_.batch.relation_groups[index_];
+    if (group.begin == group.end) return;
+    std::pmr::vector<Span> kept(spans_, pass_.staging);
+    if (query_.resolve) ResolveOverlaps(query_.rule, kept);
+    const WordPairs wanted = Distinct(kept);
+    if (wanted.size() < 2) return;
+    const std::pmr::set<std::pair<int32_t, int32_t>> is_wanted(wanted.begin(), wanted.end(),
+                                                               pass_.staging);
+    const Relations& layer = *pass_.network.relations;
+    // Candidates that lost or are not allowed still count where pairs are judged by all entities.
+    std::pmr::vector<Span> candidates(pass_.staging);
+    if (layer.sees_all() && query_.allowed != nullptr) {
+      FindCandidates(View(logits), query_.threshold, nullptr, candidates);
+    }
+    WordPairs entities = Distinct(candidates.empty() ? spans_ : candidates);
+    if (!layer.sees_all()) {
+      std::erase_if(entities, [&](const auto& pair) { return !is_wanted.contains(pair); });
+    }
+    const int64_t first = pass_.batch.word_begins[index_];
+    std::pmr::vector<WordRange> ranges(pass_.staging);
+    for (const auto& [start, end] : entities) ranges.push_back({first + start, first + end});
+
+    const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {
+      const Mat vectors = head().EntityVectors(ops, pass_.scores, ranges);
+      const Relations::Pairs pairs =
+          layer.Forward(ops, vectors, pass_.scores.relations.view().Rows(group.begin, group.end));
+      if (ops.dry()) return;
+      for (size_t i = 0; i < entities.size(); ++i) {
+        if (!is_wanted.contains(entities[i]) || !Owns(entities[i].first)) continue;
+        for (size_t j = 0; j < entities.size(); ++j) {
+          if (i == j || !is_wanted.contains(entities[j])) continue;
+          TakeRelations(pairs, entities, i, j, group.end - group.begin);
+        }
+      }
+    });
+    if (done.ok()) return;
+    result_.Clear();
+    result_.error = done.error();
+  }
+
+  void TakeRelations(const Relations::Pairs& pairs, const WordPairs& entities, size_t i, size_t j,
+                     int32_t relations) {
+    const auto head = static_cast<int64_t>(i), tail = static_cast<int64_t>(j);
+    if (pairs.adjacency.rows() > 0 &&
+        !(pairs.adjacency.view().row(head)[tail] > query_.adjacency_threshold)) {
+      return;
+    }
+    const auto in_text = [&](std::pair<int32_t, int32_t> words) {
+      return std::pair(words.first + sequence_.word_begin, words.second + sequence_.word_begin);
+    };
+    const float* const logits = pairs.logits.view().row(head) + tail * relations;
+    for (int32_t r = 0; r < relations; ++r) {
+      const float score = Probability(logits[r]);
+      if (!(score > query_.relation_threshold)) continue;
+      result_.relations.push_back(
+          {in_text(entities[i]), in_text(entities[j]), /*relation=*/r, score});
+    }
   }
 
   void TakeTopLabels(const float* logits) {

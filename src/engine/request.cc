@@ -2,6 +2,7 @@
 #include "engine/request.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -39,9 +40,10 @@ Error ForeignId(int32_t id, const TextLimits& limits) {
                       id, limits.vocabulary)};
 }
 
-// Tokens that are left for text beside the prompt of `labels`.
-int64_t TextTokens(const Prompt& prompt, const SequenceTemplate& around, const TextLimits& limits) {
-  return limits.max_tokens - around.size() - static_cast<int64_t>(prompt.ids.size());
+// Tokens that are left for text beside any prompt of `labels`.
+int64_t TextTokens(const LabelSets& labels, const SequenceTemplate& around,
+                   const TextLimits& limits) {
+  return limits.max_tokens - around.size() - labels.prompt_tokens;
 }
 
 // The given spans as pairs of words, where both ends align with words; others cannot be found.
@@ -78,11 +80,18 @@ void Request::Starve(const OverBudget& over, const char* what) {
                         document.text.size(), over.wanted(), what, over.available())};
 }
 
-Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat& format,
-                              const Tokenizer& tokenizer, const SequenceTemplate& around,
-                              const TextLimits& limits, std::pmr::memory_resource* memory) {
+int64_t LabelSets::labels() const {
+  int64_t count = 0;
+  for (const LabelSet& part : parts) count += part.labels();
+  return count;
+}
+
+namespace {
+
+// The labels of `labels` that are read, the first of equal names for all, as one set without a
+// prompt.
+Result<LabelSet> ListLabels(std::span<const Label> labels, std::pmr::memory_resource* memory) {
   LabelSet set(memory);
-  std::pmr::vector<std::string_view> prompts(memory);
   std::pmr::map<std::string_view, size_t> by_name(memory);
   std::pmr::map<std::string_view, size_t> by_description(memory);
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -104,25 +113,139 @@ Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat&
                                  labels[same->second].name, label.name, label.description)};
       }
     }
-    prompts.push_back(label.description.empty() ? label.name : label.description);
+    set.texts.push_back(label.description.empty() ? label.name : label.description);
     set.label.push_back(static_cast<int32_t>(i));
   }
-  Result<Prompt> prompt = MakePrompt(prompts, {}, format, tokenizer, memory);
-  if (!prompt.ok()) return prompt.error();
-  set.prompt = std::move(*prompt);
-  for (const auto ids : {std::span<const int32_t>(set.prompt.ids), around.prefix, around.suffix}) {
-    const int32_t foreign = FindForeignId(ids, limits);
-    if (foreign != -1) return ForeignId(foreign, limits);
+  return set;
+}
+
+// Relations as a prompt names them, the first of equal ones for all.
+struct RelationList {
+  std::pmr::vector<std::string_view> texts;
+  std::pmr::vector<int32_t> relation;
+};
+
+Result<RelationList> ListRelations(std::span<const std::string> relations,
+                                   std::pmr::memory_resource* memory) {
+  RelationList list{std::pmr::vector<std::string_view>(memory), std::pmr::vector<int32_t>(memory)};
+  for (size_t i = 0; i < relations.size(); ++i) {
+    const size_t bad = FindInvalidUtf8(relations[i]);
+    if (bad != kValidUtf8) {
+      return Error{Code::kInvalidArgument,
+                   fmt::format("relation {} is not valid UTF-8 at byte {}", i + 1, bad)};
+    }
+    const std::string_view name = relations[i];
+    if (std::find(list.texts.begin(), list.texts.end(), name) != list.texts.end()) continue;
+    list.texts.push_back(name);
+    list.relation.push_back(static_cast<int32_t>(i));
   }
-  if (TextTokens(set.prompt, around, limits) < 1) {
+  return list;
+}
+
+// Cuts the labels of `whole` into `parts` sets of nearly equal size, in order, with their prompts.
+Result<LabelSets> CutLabels(const LabelSet& whole, const RelationList& relations, size_t parts,
+                            const PromptFormat& format, const Tokenizer& tokenizer,
+                            std::pmr::memory_resource* memory) {
+  LabelSets sets(memory);
+  sets.parts.reserve(parts);
+  const size_t count = whole.texts.size();
+  for (size_t part = 0; part < parts; ++part) {
+    const size_t begin = count * part / parts, end = count * (part + 1) / parts;
+    LabelSet& set = sets.parts.emplace_back(memory);
+    set.label.assign(whole.label.begin() + static_cast<std::ptrdiff_t>(begin),
+                     whole.label.begin() + static_cast<std::ptrdiff_t>(end));
+    set.texts.assign(whole.texts.begin() + static_cast<std::ptrdiff_t>(begin),
+                     whole.texts.begin() + static_cast<std::ptrdiff_t>(end));
+    set.relation.assign(relations.relation.begin(), relations.relation.end());
+    Result<Prompt> prompt = MakePrompt(set.texts, relations.texts, format, tokenizer, memory);
+    if (!prompt.ok()) return prompt.error();
+    set.prompt = std::move(*prompt);
+    sets.prompt_tokens = std::max(sets.prompt_tokens, static_cast<int64_t>(set.prompt.ids.size()));
+  }
+  return sets;
+}
+
+// The sets of labels that stand in prompts.
+Result<LabelSets> MakePrompts(const LabelSet& whole, const RelationList& relations,
+                              const LabelRequest& request, const PromptFormat& format,
+                              const Tokenizer& tokenizer, const SequenceTemplate& around,
+                              const TextLimits& limits, std::pmr::memory_resource* memory) {
+  const size_t count = whole.texts.size();
+  const auto per_pass = static_cast<size_t>(request.per_pass);
+  size_t parts = per_pass == 0 ? 1 : std::max<size_t>(1, (count + per_pass - 1) / per_pass);
+  while (true) {
+    Result<LabelSets> sets = CutLabels(whole, relations, parts, format, tokenizer, memory);
+    if (!sets.ok() || per_pass > 0 || parts >= count) return sets;
+    const int64_t room = (limits.max_tokens - around.size()) / 2;
+    if (sets->prompt_tokens <= room) return sets;
+    // At least as many as the tokens say; relations and uneven labels may ask for more.
+    const auto wanted =
+        static_cast<size_t>((sets->prompt_tokens + room - 1) / std::max<int64_t>(room, 1));
+    parts = std::min(count, std::max(parts + 1, wanted));
+  }
+}
+
+// Labels as vectors that the checkpoint stores.
+Result<void> CheckStored(const LabelSet& set, std::span<const std::string> stored) {
+  for (const std::string_view text : set.texts) {
+    if (std::find(stored.begin(), stored.end(), text) != stored.end()) continue;
     return Error{
         Code::kInvalidArgument,
-        fmt::format("the {} labels take {} tokens, the model reads {} at once and {} of them "
-                    "belong to its template: no room is left for text; use fewer or shorter "
-                    "labels",
-                    prompts.size(), set.prompt.ids.size(), limits.max_tokens, around.size())};
+        fmt::format("this model knows its labels beforehand, and \"{}\" is none of them: {}", text,
+                    fmt::join(stored, ", "))};
   }
-  return set;
+  return {};
+}
+
+}  // namespace
+
+Result<LabelSets> MakeLabelSets(const LabelRequest& request, const PromptFormat& format,
+                                const Tokenizer& tokenizer, const SequenceTemplate& around,
+                                const TextLimits& limits, std::pmr::memory_resource* memory) {
+  if (!request.relations.empty() && !format.relation) {
+    return Error{Code::kInvalidArgument,
+                 "this model finds no relations: it has no relations_layer; leave them out"};
+  }
+  Result<LabelSet> whole = ListLabels(request.labels, memory);
+  if (!whole.ok()) return whole.error();
+  Result<RelationList> relations = ListRelations(request.relations, memory);
+  if (!relations.ok()) return relations.error();
+
+  LabelSets sets(memory);
+  if (request.source == LabelSource::kPrompt) {
+    Result<LabelSets> made =
+        MakePrompts(*whole, *relations, request, format, tokenizer, around, limits, memory);
+    if (!made.ok()) return made;
+    sets = std::move(*made);
+  } else {
+    if (request.source == LabelSource::kStored) {
+      const Result<void> checked = CheckStored(*whole, request.stored);
+      if (!checked.ok()) return checked.error();
+      Result<Prompt> prompt = MakePrompt({}, relations->texts, format, tokenizer, memory);
+      if (!prompt.ok()) return prompt.error();
+      whole->prompt = std::move(*prompt);
+      whole->relation.assign(relations->relation.begin(), relations->relation.end());
+    }
+    sets.prompt_tokens = static_cast<int64_t>(whole->prompt.ids.size());
+    sets.parts.push_back(std::move(*whole));
+  }
+  for (const LabelSet& set : sets.parts) {
+    for (const auto ids :
+         {std::span<const int32_t>(set.prompt.ids), around.prefix, around.suffix}) {
+      const int32_t foreign = FindForeignId(ids, limits);
+      if (foreign != -1) return ForeignId(foreign, limits);
+    }
+  }
+  if (TextTokens(sets, around, limits) < 1) {
+    return Error{
+        Code::kInvalidArgument,
+        fmt::format("{} labels take {} tokens, the model reads {} at once and {} of them belong to "
+                    "its template: no room is left for text; use fewer or shorter labels, or fewer "
+                    "labels a pass",
+                    sets.parts.front().labels(), sets.prompt_tokens, limits.max_tokens,
+                    around.size())};
+  }
+  return sets;
 }
 
 void PrepareText(Request& request, const ExtractOptions& options, const Tokenizer& tokenizer,
@@ -148,12 +271,12 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
     request.error = ForeignId(foreign, limits);
     return;
   }
-  if (request.text.words.empty() || request.labels->prompt.labels() == 0) return;
+  if (request.text.words.empty() || request.labels->labels() == 0) return;
   if (request.document.spans != nullptr) AlignSpans(request, UnitOf(options.offsets));
 
   const WindowLimits window{
       .words = limits.max_words,
-      .tokens = TextTokens(request.labels->prompt, around, limits),
+      .tokens = TextTokens(*request.labels, around, limits),
       .overlap = std::min(std::max<int64_t>(2 * limits.max_width, 32), limits.max_words / 2)};
   const auto& begins = request.text.word_begins;
   if (options.truncate) {
@@ -183,6 +306,41 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
                   begins[word + 1] - begins[word], window.tokens)};
 }
 
+namespace {
+
+// The relations of all results, between the first entities of `spans` that lie where they do; those
+// of entities that are not among them are gone. A pair that several results have, as labels were
+// read in several sets, keeps its best score.
+void AddRelations(const Request& request, const std::pmr::vector<Span>& spans,
+                  Extraction& extraction, std::pmr::memory_resource* memory) {
+  std::pmr::map<std::pair<int32_t, int32_t>, int32_t> entity(memory);
+  for (size_t i = 0; i < spans.size(); ++i) {
+    entity.emplace(std::pair(spans[i].start, spans[i].end), static_cast<int32_t>(i));
+  }
+  std::pmr::map<std::tuple<int32_t, int32_t, int32_t>, size_t> known(memory);
+  for (const SequenceResult& result : request.results) {
+    for (const FoundRelation& found : result.relations) {
+      const auto head = entity.find(found.head), tail = entity.find(found.tail);
+      if (head == entity.end() || tail == entity.end()) continue;
+      const int32_t relation =
+          request.labels->parts.front().relation[static_cast<size_t>(found.relation)];
+      const auto [place, is_new] = known.emplace(std::tuple(head->second, tail->second, relation),
+                                                 extraction.relations.size());
+      if (is_new) {
+        extraction.relations.push_back({.head = head->second,
+                                        .tail = tail->second,
+                                        .relation = relation,
+                                        .score = found.score});
+      } else {
+        float& score = extraction.relations[place->second].score;
+        score = std::max(score, found.score);
+      }
+    }
+  }
+}
+
+}  // namespace
+
 Extraction Finish(Request& request, const ExtractOptions& options,
                   std::pmr::memory_resource* memory) {
   Extraction extraction;
@@ -197,18 +355,30 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   }
   if (extraction.error) return extraction;
 
-  // Windows are resolved one by one; neighbours can still overlap at their border.
+  // Results are resolved one by one, unless labels were read in several sets; those of neighbours
+  // can still overlap at their border. Labels are counted over all sets here.
   struct Source {
     Span span;
     const SequenceResult* result;
     size_t index;
   };
+  const std::pmr::vector<LabelSet>& sets = request.labels->parts;
   std::pmr::vector<Span> spans(memory);
   std::pmr::vector<Source> sources(memory);
-  for (const SequenceResult& result : request.results) {
-    spans.insert(spans.end(), result.spans.begin(), result.spans.end());
-    for (size_t i = 0; i < result.spans.size(); ++i)
-      sources.push_back({result.spans[i], &result, i});
+  std::pmr::vector<int32_t> labels(memory);  // Index into the caller's list of each label.
+  std::pmr::vector<int32_t> first_label(memory);
+  for (const LabelSet& set : sets) {
+    first_label.push_back(static_cast<int32_t>(labels.size()));
+    labels.insert(labels.end(), set.label.begin(), set.label.end());
+  }
+  for (size_t r = 0; r < request.results.size(); ++r) {
+    const SequenceResult& result = request.results[r];
+    for (size_t i = 0; i < result.spans.size(); ++i) {
+      Span span = result.spans[i];
+      span.label += first_label[r % sets.size()];
+      spans.push_back(span);
+      sources.push_back({span, &result, i});
+    }
   }
   if (request.results.size() > 1) {
     const auto key = [](const Span& s) { return std::tuple(s.start, s.end, s.label); };
@@ -223,6 +393,7 @@ Extraction Finish(Request& request, const ExtractOptions& options,
     }
     sources = std::move(kept);
   }
+  AddRelations(request, spans, extraction, memory);
 
   OffsetCursor cursor(request.document.text, UnitOf(options.offsets));
   extraction.entities.reserve(spans.size());
@@ -234,7 +405,7 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   for (size_t i = 0; i < spans.size(); ++i) {
     const Word& first = request.text.words[static_cast<size_t>(spans[i].start)];
     const Word& last = request.text.words[static_cast<size_t>(spans[i].end)];
-    const auto label = [&](int32_t of) { return request.labels->label[static_cast<size_t>(of)]; };
+    const auto label = [&](int32_t of) { return labels[static_cast<size_t>(of)]; };
     extraction.entities.push_back({.start = cursor.FromByte(first.begin),
                                    .end = cursor.FromByte(last.end),
                                    .byte_start = first.begin,
@@ -246,7 +417,8 @@ Extraction Finish(Request& request, const ExtractOptions& options,
       const TopLabels& top = result.top[sources[i].index];
       auto& scores = extraction.class_scores.emplace_back(
           top.scores.begin(), top.scores.begin() + static_cast<std::ptrdiff_t>(top.count));
-      for (LabelScore& score : scores) score.label = label(score.label);
+      const int32_t first_of_set = spans[i].label - result.spans[sources[i].index].label;
+      for (LabelScore& score : scores) score.label = label(first_of_set + score.label);
     }
     if (options.vectors) {
       const size_t width = result.vectors.size() / result.spans.size() / 2;

@@ -27,24 +27,52 @@ struct TextLimits {
   int64_t vocabulary = 0;  // Rows of the word embeddings: every token id is below.
 };
 
-// A label list as the model reads it.
+// The labels (and relations) of a text as one pass reads them. Stays where it is while sequences
+// refer to it.
 struct LabelSet {
-  Prompt prompt;
-  std::pmr::vector<int32_t> label;  // Of each prompt entry: index into the caller's list.
-  explicit LabelSet(std::pmr::memory_resource* memory) : prompt(memory), label(memory) {}
+  Prompt prompt;                       // Names no labels where their vectors are given.
+  std::pmr::vector<int32_t> label;     // Of each label that is read: index into the caller's list.
+  std::pmr::vector<int32_t> relation;  // The same of each relation.
+  std::pmr::vector<std::string_view> texts;  // [label] what the model reads for it. Views.
+  std::pmr::vector<float> vectors;           // [label, width], where they are given,
+  GivenLabels given;                         // and the view of them.
+
+  explicit LabelSet(std::pmr::memory_resource* memory)
+      : prompt(memory), label(memory), relation(memory), texts(memory), vectors(memory) {}
+  int64_t labels() const { return static_cast<int64_t>(label.size()); }
 };
 
-// Makes the prompt of `labels`: the first of equal names stands for all.
+// What a text asks for, in as many sets as its labels take; each is read in passes of its own.
+struct LabelSets {
+  std::pmr::vector<LabelSet> parts;
+  int64_t prompt_tokens = 0;  // Of the longest prompt.
+
+  explicit LabelSets(std::pmr::memory_resource* memory) : parts(memory) {}
+  int64_t labels() const;
+};
+
+// What labels are made for.
+struct LabelRequest {
+  std::span<const Label> labels;
+  std::span<const std::string> relations;
+  LabelSource source = LabelSource::kPrompt;
+  std::span<const std::string> stored;  // LabelSource::kStored: the labels that there are.
+  int64_t per_pass = 0;  // Most labels of one set; 0: as many as leave half of the tokens for text.
+};
+
+// Makes the sets of `request`: the first of equal names stands for all. Vectors that are given are
+// filled in elsewhere.
 // Errors: kInvalidArgument  invalid UTF-8; two names with one description; a marker inside a label;
-//                           a prompt that leaves no room for text. kBadModel: as MakePrompt.
-Result<LabelSet> MakeLabelSet(std::span<const Label> labels, const PromptFormat& format,
-                              const Tokenizer& tokenizer, const SequenceTemplate& around,
-                              const TextLimits& limits, std::pmr::memory_resource* memory);
+//                           a prompt that leaves no room for text; a label that is not stored;
+//                           relations where the model finds none. kBadModel: as MakePrompt.
+Result<LabelSets> MakeLabelSets(const LabelRequest& request, const PromptFormat& format,
+                                const Tokenizer& tokenizer, const SequenceTemplate& around,
+                                const TextLimits& limits, std::pmr::memory_resource* memory);
 
 // One text on its way through the engine.
 struct Request {
   Document document;
-  const LabelSet* labels = nullptr;
+  const LabelSets* labels = nullptr;
   TokenText text;
   Query query;
   std::pmr::vector<std::pair<int32_t, int32_t>> allowed;
@@ -53,7 +81,7 @@ struct Request {
   bool reference_alignment = false;
   std::optional<Error> error;
   bool starved = false;  // The error is a lack of staging beside other texts: alone it may do.
-  std::pmr::vector<SequenceResult> results;  // One a window.
+  std::pmr::vector<SequenceResult> results;  // [windows, label sets]
 
   explicit Request(std::pmr::memory_resource* memory)
       : text(memory), allowed(memory), windows(memory), results(memory) {}

@@ -57,7 +57,10 @@ struct AttentionArgs {
   MatView q;     // [T, heads d]; head h is columns [h d, (h + 1) d).
   MatView k, v;  // [T, key_heads d]; heads / key_heads heads in a row share one of them.
   SequenceBegins begins;
-  int64_t longest = 0;  // Rows of the longest sequence.
+  // Over k and v where those have other rows than q and out; without position terms. A query that
+  // sees no key gets zeros. Empty: begins.
+  SequenceBegins key_begins = {};
+  int64_t longest = 0;  // Rows of the longest sequence of keys.
   int heads = 1;
   int key_heads = 1;
   float scale = 1;                          // Multiplies the sum of all score terms.

@@ -225,6 +225,14 @@ Weight Binder::Linear(std::string_view name, int64_t out, int64_t in, bool bias)
   return w;
 }
 
+Weight Binder::LinearOf(std::string_view weight, std::string_view bias, int64_t out, int64_t in) {
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
+  PackRows(ReadMap(weight, out, in), 0, w, packed);
+  w.bias = Vector(bias, out);
+  return w;
+}
+
 Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_t out_each,
                            int64_t in, bool bias) {
   std::vector<Map> maps;

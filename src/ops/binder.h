@@ -71,6 +71,8 @@ class Binder {
 
   // `name`.weight [out, in] and `name`.bias [out].
   Weight Linear(std::string_view name, int64_t out, int64_t in, bool bias = true);
+  // A linear map whose tensors have other names: `weight` [out, in] and `bias` [out].
+  Weight LinearOf(std::string_view weight, std::string_view bias, int64_t out, int64_t in);
   // Several linear maps of the same input as one: rows of names[0], then of names[1], ...
   Weight LinearStack(std::initializer_list<std::string_view> names, int64_t out_each, int64_t in,
                      bool bias = true);

@@ -221,6 +221,29 @@ Mat Ops::Attention(MatView qkv, SequenceBegins begins, const AttentionForm& form
   return out;
 }
 
+Mat Ops::CrossAttention(MatView q, MatView k, MatView v, SequenceBegins queries,
+                        SequenceBegins keys, int heads, float scale) {
+  WATERLINE_CHECK(q.cols == k.cols && k.cols == v.cols && k.rows == v.rows && q.cols % heads == 0);
+  WATERLINE_CHECK(queries.size() == keys.size());
+  const int64_t longest = Longest(keys);
+  Mat out(arena_, q.rows, q.cols, "attention");
+  Mat scratch = MakeScratch(
+      arena_, kernels_.AttentionScratchBytes(longest, q.cols / heads, nullptr), "attention scratch");
+  kernels_.Attention({.q = q,
+                      .k = k,
+                      .v = v,
+                      .begins = queries,
+                      .key_begins = keys,
+                      .longest = longest,
+                      .heads = heads,
+                      .key_heads = heads,
+                      .scale = scale,
+                      .relative = nullptr,
+                      .scratch = Scratch(scratch)},
+                     out);
+  return out;
+}
+
 Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act) {
   WATERLINE_CHECK(x.cols * kernel == w.in && kernel % 2 == 1);
   Mat out(arena_, x.rows, w.out, "convolution");

@@ -32,7 +32,7 @@ Mat GivenLabelRows(Ops& ops, const Batch& batch, int64_t width) {
   return out;
 }
 
-Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encoder_width,
+Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const BackboneConfig& backbone,
                                        Binder weights) {
   const auto unsupported = [](std::string what) {
     return Error{Code::kUnsupported, fmt::format("{} not supported", what)};
@@ -40,10 +40,11 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encod
   switch (config.architecture) {
     case Architecture::kUniSpan:
     case Architecture::kBiSpan:
-      return SpanHead::Make(config, encoder_width, weights);
+    case Architecture::kUniSpanRelations:
+      return SpanHead::Make(config, backbone, weights);
     case Architecture::kUniToken:
     case Architecture::kBiToken:
-      return TokenHead::Make(config, encoder_width, weights);
+      return TokenHead::Make(config, backbone, weights);
     default:
       return unsupported(
           fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));

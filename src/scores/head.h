@@ -61,6 +61,12 @@ class Head {
   virtual Mat SpanVectors(Ops& ops, const Scores& scores,
                           std::span<const WordRange> spans) const = 0;
 
+  // The same as relations read spans; other vectors than those above for heads of tokens.
+  virtual Mat EntityVectors(Ops& ops, const Scores& scores,
+                            std::span<const WordRange> spans) const {
+    return SpanVectors(ops, scores, spans);
+  }
+
   // Whether spans that the logits propose are scored once more, by RescoreSpans.
   virtual bool rescores() const { return false; }
   // [n, labels]: logits of spans of the sequence `index` of the batch, for each of its labels.
@@ -68,9 +74,9 @@ class Head {
                            std::span<const WordRange> spans) const;
 };
 
-// The head that `config` describes on an encoder of width `encoder_width`.
+// The head that `config` describes on an encoder with the config `backbone`.
 // Errors: kUnsupported  an architecture, span_mode or option that is not known here; names it.
-Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, int64_t encoder_width,
+Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const BackboneConfig& backbone,
                                        Binder weights);
 
 // The rows of batch.given, [C, width].

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "scores/cross_fuser.h"
 #include "scores/head.h"
 #include "scores/mlp.h"
 #include "scores/span_layer.h"
@@ -14,11 +15,13 @@ namespace waterline {
 // Span models; see span_head.cc.
 class SpanHead final : public Head {
  public:
-  static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config, int64_t encoder_width,
-                                            Binder weights);
+  static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config,
+                                            const BackboneConfig& backbone, Binder weights);
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
-  BatchRules rules() const override { return {.pooling = words_.pooling(), .channels = widths_}; }
+  BatchRules rules() const override {
+    return {.pooling = words_.pooling(), .channels = widths_, .own_labels = fuser_.has_value()};
+  }
   Layout layout() const override { return Layout::kSpans; }
   int64_t widths() const override { return widths_; }
   int64_t vector_width() const override { return width_; }
@@ -29,6 +32,7 @@ class SpanHead final : public Head {
   int64_t width_ = 0;   // D
   int64_t widths_ = 0;  // K
   WordVectors words_;
+  std::optional<CrossFuser> fuser_;
   Mlp prompt_;
   std::unique_ptr<SpanLayer> spans_;
 };

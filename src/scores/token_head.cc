@@ -47,11 +47,11 @@ Mat TokenHead::RescoreSpans(Ops& ops, const Scores& scores, const Batch& batch, 
                        scores.labels.view().Rows(group.begin, group.end), spans);
 }
 
-Result<std::unique_ptr<Head>> TokenHead::Make(const GlinerConfig& config, int64_t encoder_width,
-                                              Binder weights) {
+Result<std::unique_ptr<Head>> TokenHead::Make(const GlinerConfig& config,
+                                              const BackboneConfig& backbone, Binder weights) {
   auto head = std::make_unique<TokenHead>();
   head->width_ = config.hidden_size;
-  Result<WordVectors> words = WordVectors::Bind(config, encoder_width, weights);
+  Result<WordVectors> words = WordVectors::Bind(config, backbone.hidden_size, weights);
   if (!words.ok()) return words.error();
   head->words_ = std::move(*words);
   head->scorer_ = TokenScorer::Bind(config.hidden_size, weights.In("scorer"));

@@ -13,8 +13,8 @@ namespace waterline {
 // Token models; see token_head.cc.
 class TokenHead final : public Head {
  public:
-  static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config, int64_t encoder_width,
-                                            Binder weights);
+  static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config,
+                                            const BackboneConfig& backbone, Binder weights);
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
   BatchRules rules() const override {

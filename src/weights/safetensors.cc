@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "weights/formats.h"
-#include "weights/packed.h"
 
 namespace waterline {
 
@@ -184,7 +183,8 @@ Result<TensorTable> Lay(const std::string& file, uint64_t data, uint64_t data_by
   return table;
 }
 
-// Metadata that names no tensor (format: pt) is no alias. What is stored under a name wins.
+// Metadata that names no tensor (format: pt) is no alias and is kept as it is. What is stored under
+// a name wins.
 void AddAliases(const std::vector<std::pair<std::string, std::string>>& metadata,
                 TensorTable& table) {
   for (const auto& [name, stored] : metadata) {
@@ -193,6 +193,9 @@ void AddAliases(const std::vector<std::pair<std::string, std::string>>& metadata
     if (tensor != table.tensors.end()) table.tensors.emplace(name, tensor->second);
     const auto other = table.unreadable.find(stored);
     if (other != table.unreadable.end()) table.unreadable.emplace(name, other->second);
+    if (tensor == table.tensors.end() && other == table.unreadable.end()) {
+      table.metadata.emplace(name, stored);
+    }
   }
 }
 
@@ -230,9 +233,6 @@ Result<TensorTable> ReadSafetensors(const File& open) {
       Lay(file, kLengthBytes + header_bytes, rest - header_bytes, std::move(header->entries));
   if (!table.ok()) return table;
   AddAliases(header->metadata, *table);
-  for (const auto& [key, value] : header->metadata) {
-    if (key == kPackedAs) table->packed_as = value;
-  }
   return table;
 }
 

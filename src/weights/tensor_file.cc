@@ -11,6 +11,7 @@
 #include <span>
 
 #include "weights/formats.h"
+#include "weights/packed.h"
 
 namespace waterline {
 
@@ -126,7 +127,14 @@ size_t TensorFile::heap_bytes() const {
     bytes += TextBytes(name) + tensor.shape.capacity() * sizeof(int64_t) + 16;
   }
   for (const auto& [name, what] : table_.unreadable) bytes += TextBytes(name) + TextBytes(what);
-  return bytes + TextBytes(table_.packed_as) + TextBytes(path().native());
+  bytes += NodeBytes(table_.metadata);
+  for (const auto& [key, value] : table_.metadata) bytes += TextBytes(key) + TextBytes(value);
+  return bytes + TextBytes(path().native());
+}
+
+std::string TensorFile::packed_as() const {
+  const auto found = table_.metadata.find(kPackedAs);
+  return found == table_.metadata.end() ? "" : found->second;
 }
 
 }  // namespace waterline

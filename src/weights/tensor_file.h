@@ -37,7 +37,7 @@ std::string ShapeText(const std::vector<int64_t>& shape);
 struct TensorTable {
   std::map<std::string, StoredTensor, std::less<>> tensors;
   std::map<std::string, std::string, std::less<>> unreadable;
-  std::string packed_as;  // What the metadata says under kPackedAs; "" for nothing.
+  std::map<std::string, std::string, std::less<>> metadata;  // Without aliases.
 };
 
 // Reads `model.safetensors` (https://github.com/huggingface/safetensors, format section of its
@@ -82,8 +82,12 @@ class TensorFile {
   const std::map<std::string, std::string, std::less<>>& unreadable() const {
     return table_.unreadable;
   }
+  // What a safetensors file says of itself, by name; aliases are not among it.
+  const std::map<std::string, std::string, std::less<>>& metadata() const {
+    return table_.metadata;
+  }
   // What the file says its linear maps were packed as ("bf16", "int8"); "" when it was not packed.
-  const std::string& packed_as() const { return table_.packed_as; }
+  std::string packed_as() const;
   const std::filesystem::path& path() const { return file_.path(); }
   uint64_t file_bytes() const { return file_.size(); }
 

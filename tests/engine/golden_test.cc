@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,23 +67,39 @@ struct Case {
   std::vector<std::string> texts;
   std::vector<std::vector<Label>> labels;  // One list, or one a text.
   std::vector<std::vector<TextSpan>> spans;
-  std::vector<float> thresholds;  // One, or one a text.
+  std::vector<float> thresholds;                    // One, or one a text.
+  std::vector<std::vector<std::string>> relations;  // None, one list, or one a text.
+  bool with_label_vectors = false;                  // Labels are encoded in a call of their own.
   ExtractOptions options;
   element expected;
+  std::optional<element> expected_relations;
 
   const std::vector<Label>& LabelsOf(size_t text) const {
     return labels.size() == 1 ? labels[0] : labels[text];
   }
 
+  const std::vector<std::string>& RelationsOf(size_t text) const {
+    return relations[relations.size() == 1 ? 0 : text];
+  }
+
   Result<std::vector<Extraction>> Run(const Engine& engine) const {
+    ExtractOptions with = options;
+    std::optional<LabelVectors> vectors;
+    if (with_label_vectors) {
+      Result<LabelVectors> made = engine.EmbedLabels(labels[0]);
+      if (!made.ok()) return made.error();
+      vectors = std::move(*made);
+      with.label_vectors = &*vectors;
+    }
     std::vector<Document> documents(texts.size());
     for (size_t i = 0; i < texts.size(); ++i) {
       documents[i] = {.text = texts[i],
                       .labels = &LabelsOf(i),
                       .threshold = thresholds[thresholds.size() == 1 ? 0 : i],
+                      .relations = relations.empty() ? nullptr : &RelationsOf(i),
                       .spans = spans.empty() ? nullptr : &spans[i]};
     }
-    return engine.Extract(std::span<const Document>(documents), {}, options);
+    return engine.Extract(std::span<const Document>(documents), {}, with);
   }
 };
 
@@ -119,6 +136,28 @@ Case ReadCase(element e) {
     }
   }
   c.expected = e["expected"];
+  if (e["expected_relations"].get(value) == simdjson::SUCCESS) c.expected_relations = value;
+  if (e["relations"].get(value) == simdjson::SUCCESS && !value.is_null()) {
+    for (element list : value.get_array()) {
+      if (list.is_string()) {
+        if (c.relations.empty()) c.relations.emplace_back();
+        c.relations[0].push_back(Text(list));
+        continue;
+      }
+      std::vector<std::string>& own = c.relations.emplace_back();
+      for (element relation : list.get_array()) own.push_back(Text(relation));
+    }
+  }
+  const auto optional = [&](const char* key, std::optional<float>& to) {
+    if (e[key].get(value) == simdjson::SUCCESS && !value.is_null()) {
+      to = static_cast<float>(double(value));
+    }
+  };
+  optional("relation_threshold", c.options.relation_threshold);
+  optional("adjacency_threshold", c.options.adjacency_threshold);
+  if (e["call"].get(value) == simdjson::SUCCESS) {
+    c.with_label_vectors = Text(value) == "inference_with_label_embeddings";
+  }
   return c;
 }
 
@@ -132,6 +171,24 @@ void ExpectVector(const std::vector<float>& got, element expected) {
     ++i;
   }
   EXPECT_EQ(i, got.size());
+}
+
+void ExpectSameRelations(const Case& c, const std::vector<Extraction>& got) {
+  size_t t = 0;
+  for (element text : c.expected_relations->get_array()) {
+    SCOPED_TRACE("relations of text " + std::to_string(t) + ": " + c.texts[t]);
+    const std::vector<Relation>& relations = got[t].relations;
+    ASSERT_EQ(text.get_array().size(), relations.size());
+    size_t n = 0;
+    for (element e : text.get_array()) {
+      const Relation& relation = relations[n++];
+      EXPECT_EQ(relation.head, int64_t(e["head"]["entity_idx"]));
+      EXPECT_EQ(relation.tail, int64_t(e["tail"]["entity_idx"]));
+      EXPECT_EQ(c.RelationsOf(t)[static_cast<size_t>(relation.relation)], Text(e["relation"]));
+      EXPECT_NEAR(relation.score, double(e["score"]), kScoreTolerance);
+    }
+    ++t;
+  }
 }
 
 void ExpectSame(const Case& c, const std::vector<Extraction>& got) {
@@ -172,6 +229,7 @@ void ExpectSame(const Case& c, const std::vector<Extraction>& got) {
     ++t;
   }
   EXPECT_EQ(t, got.size());
+  if (c.expected_relations) ExpectSameRelations(c, got);
 }
 
 class GoldenCheckpoint : public testing::TestWithParam<std::string> {};

@@ -63,6 +63,30 @@ TEST_P(AttentionTest, ACausalTokenHasTheBitsItHasAtTheEnd) {
   }
 }
 
+TEST_P(AttentionTest, QueriesMayHaveOtherRowsThanKeys) {
+  const std::vector<int64_t> queries{3, 40, 0, 17, 2}, keys{70, 5, 9, 1, 0};
+  const std::vector<int32_t> begins = BeginsOf(queries), key_begins = BeginsOf(keys);
+  OwnedMat q = RandomMat(begins.back(), 2 * 16, 1);
+  OwnedMat k = RandomMat(key_begins.back(), 2 * 16, 2);
+  OwnedMat v = RandomMat(key_begins.back(), 2 * 16, 3);
+  AlignedBytes scratch(kernels().AttentionScratchBytes(70, 16, nullptr));
+  const AttentionArgs args{.q = q,
+                           .k = k,
+                           .v = v,
+                           .begins = begins,
+                           .key_begins = key_begins,
+                           .longest = 70,
+                           .heads = 2,
+                           .key_heads = 2,
+                           .scale = 0.25f,
+                           .relative = nullptr,
+                           .scratch = scratch.span()};
+  OwnedMat out(begins.back(), 2 * 16), expected(begins.back(), 2 * 16);
+  kernels().Attention(args, out);
+  reference().Attention(args, expected);
+  EXPECT_LE(LargestDifference(out, expected), kTolerance);
+}
+
 TEST_P(AttentionTest, StaysExactWhenScoresAreLarge) {
   AttentionInputs inputs({{70, 20}, 2, 16, Terms::kBoth});
   inputs.args.scale = 20;

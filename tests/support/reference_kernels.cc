@@ -276,8 +276,13 @@ void ReferenceKernels::Rotate(MatView angles, std::span<const int32_t> positions
 
 void ReferenceKernels::Attention(const AttentionArgs& args, MatView out) const {
   for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
+    const SequenceBegins keys = args.key_begins.empty() ? args.begins : args.key_begins;
     for (int64_t i = args.begins[s]; i < args.begins[s + 1]; ++i) {
-      Attend(args, args.begins[s], args.begins[s + 1], i, out.row(i));
+      if (keys[s] == keys[s + 1]) {
+        std::fill_n(out.row(i), out.cols, 0.f);
+      } else {
+        Attend(args, keys[s], keys[s + 1], i, out.row(i));
+      }
     }
   }
 }

@@ -62,14 +62,14 @@ struct Buffers {
 struct Head {
   const Isa& isa;
   const Buffers& buffers;
-  MatView q, k, v, out;  // [L, d]
+  MatView q, k, v, out;  // [L, d]; q and out may have other rows where there are no position terms.
   float scale;
   int64_t zero;    // Index of distance 0 in far, near and bias.
   int64_t window;  // At most the length.
   bool causal;
 
-  int64_t length() const { return q.rows; }
-  int64_t padded() const { return RoundUp16(q.rows); }
+  int64_t length() const { return k.rows; }
+  int64_t padded() const { return RoundUp16(k.rows); }
   // Query i sees the keys [FirstKey(i), EndKey(i)).
   int64_t FirstKey(int64_t i) const { return std::max<int64_t>(0, i - window); }
   int64_t EndKey(int64_t i) const { return std::min(length(), causal ? i + 1 : i + window + 1); }
@@ -123,7 +123,7 @@ struct Head {
 
   // The output of at most kBlock queries from i0 on, which is query `in_super` of buffers.p2c.
   void Queries(int64_t i0, int64_t in_super) const {
-    const MatView block = q.Rows(i0, std::min(i0 + kBlock, length()));
+    const MatView block = q.Rows(i0, std::min(i0 + kBlock, q.rows));
     const int64_t begin = FirstKey(i0) / kBlock * kBlock;
     const int64_t end = EndKey(i0 + block.rows - 1);
     const int64_t columns = RoundUp16(end - begin);
@@ -164,8 +164,8 @@ struct Head {
 
   void Run() const {
     PackKeysAndValues();
-    for (int64_t super = 0; super < length(); super += kSuper) {
-      const int64_t queries = std::min(kSuper, length() - super);
+    for (int64_t super = 0; super < q.rows; super += kSuper) {
+      const int64_t queries = std::min(kSuper, q.rows - super);
       if (buffers.p2c != nullptr) FillP2c(super, queries);
       for (int64_t i = 0; i < queries; i += kBlock) Queries(super + i, i);
     }
@@ -225,19 +225,27 @@ void CpuKernelSet::Attention(const AttentionArgs& args, MatView out) const {
     for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
       const int64_t first = args.begins[s];
       const int64_t last = args.begins[s + 1];
+      const SequenceBegins keys = args.key_begins.empty() ? args.begins : args.key_begins;
+      const int64_t first_key = keys[s];
+      const int64_t last_key = keys[s + 1];
       if (first == last) continue;
-      const auto part = [&](const MatView& m, int64_t from) {
-        return m.Rows(first, last).Cols(from, from + width);
+      const auto part = [](const MatView& m, int64_t from_row, int64_t to_row, int64_t from,
+                           int64_t columns) {
+        return m.Rows(from_row, to_row).Cols(from, from + columns);
       };
+      if (first_key == last_key) {
+        for (int64_t r = first; r < last; ++r) std::fill_n(out.row(r) + begin, width, 0.f);
+        continue;
+      }
       Head{.isa = isa_,
            .buffers = buffers,
-           .q = part(args.q, begin),
-           .k = part(args.k, key_begin),
-           .v = part(args.v, key_begin),
-           .out = part(out, begin),
+           .q = part(args.q, first, last, begin, width),
+           .k = part(args.k, first_key, last_key, key_begin, width),
+           .v = part(args.v, first_key, last_key, key_begin, width),
+           .out = part(out, first, last, begin, width),
            .scale = args.scale,
            .zero = zero,
-           .window = std::min(args.window, last - first),
+           .window = std::min(args.window, std::max(last - first, last_key - first_key)),
            .causal = args.causal}
           .Run();
     }
