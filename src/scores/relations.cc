@@ -170,7 +170,7 @@ Mat Relations::Attended(Ops& ops, MatView e) const {
   const Mat qkv = ops.Linear(e, *qkv_, Act::kNone, "adjacency");
   const int32_t begins[] = {0, static_cast<int32_t>(e.rows)};
   const float scale = 1.f / std::sqrt(static_cast<float>(width_ / kHeads));
-  const Mat context = ops.Attention(qkv, begins, kHeads, scale, nullptr);
+  const Mat context = ops.Attention(qkv, begins, {.heads = kHeads, .scale = scale});
   const Mat hidden = ops.Linear(context, *attended_, Act::kNone, "adjacency");
   return ops.Linear(hidden, *linear_, Act::kNone, "adjacency");
 }
