@@ -94,6 +94,9 @@ class Binder {
   // Conv1d `name`.weight [out, in / groups, kernel] and bias, as a linear map over windows
   // [in * kernel] (column c * kernel + j).
   Weight Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups, int64_t kernel);
+  // `name`.weight [channels, 1, kernel] of a convolution whose channels are apart, as
+  // [kernel, channels].
+  const float* Taps(std::string_view name, int64_t channels, int64_t kernel);
   // One bidirectional layer of a PyTorch LSTM with input width `in`, H = hidden.
   Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden);
   // `name`.weight and `name`.bias, [width] each.
