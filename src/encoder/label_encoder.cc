@@ -11,6 +11,8 @@
 
 #include <utility>
 
+#include "encoder/layer_fusion.h"
+
 namespace waterline {
 
 Mat LabelEncoder::Forward(Ops& ops, const Batch& batch) const {
@@ -30,6 +32,10 @@ Result<std::unique_ptr<LabelEncoder>> LabelEncoder::Make(const GlinerConfig& con
       MakeEncoder(backbone, token_rep.In("labels_encoder.model"), memory);
   if (!encoder.ok()) return encoder.error();
   labels->encoder_ = std::move(*encoder);
+  if (config.fuse_layers) {  // Of both encoders.
+    labels->encoder_ =
+        FuseLayers(std::move(labels->encoder_), token_rep.In("labels_encoder.layers_fuser"));
+  }
   if (labels->encoder_->width() != config.hidden_size) {
     Binder binder = token_rep;
     labels->projection_ =

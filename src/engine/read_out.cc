@@ -80,6 +80,12 @@ class Reader {
             .labels = static_cast<int32_t>(sequence_.labels())};
   }
 
+  TokenScoresView TokenView(const float* logits) const {
+    return {.logits = logits,
+            .words = static_cast<int32_t>(sequence_.words()),
+            .labels = static_cast<int32_t>(sequence_.labels())};
+  }
+
   // The candidates of the sequence.
   void Find(const float* logits) {
     const WordPairs pairs = AllowedPairs(query_, sequence_, pass_.staging);
@@ -87,9 +93,7 @@ class Reader {
     if (head().layout() == Layout::kSpans) {
       return FindCandidates(View(logits), query_.threshold, allowed, spans_);
     }
-    const TokenScoresView tokens{.logits = logits,
-                                 .words = static_cast<int32_t>(sequence_.words()),
-                                 .labels = static_cast<int32_t>(sequence_.labels())};
+    const TokenScoresView tokens = TokenView(logits);
     if (!head().rescores()) return FindTokenSpans(tokens, query_.threshold, allowed, spans_);
     ProposeTokenSpans(tokens, query_.threshold, allowed, spans_);
     Rescore();
@@ -146,12 +150,15 @@ class Reader {
     const std::pmr::set<std::pair<int32_t, int32_t>> is_wanted(wanted.begin(), wanted.end(),
                                                                pass_.staging);
     const Relations& layer = *pass_.network.relations;
-    // Candidates that lost or are not allowed still count where pairs are judged by all entities.
+    // The entities of the reference: its order is that of the pairs, and candidates that lost or
+    // are not allowed still count where a pair is judged by all of them.
     std::pmr::vector<Span> candidates(pass_.staging);
-    if (layer.sees_all() && query_.allowed != nullptr) {
+    if (head().layout() == Layout::kTokens) {
+      ProposeTokenSpans(TokenView(logits), query_.threshold, nullptr, candidates);
+    } else {
       FindCandidates(View(logits), query_.threshold, nullptr, candidates);
     }
-    WordPairs entities = Distinct(candidates.empty() ? spans_ : candidates);
+    WordPairs entities = Distinct(candidates);
     if (!layer.sees_all()) {
       std::erase_if(entities, [&](const auto& pair) { return !is_wanted.contains(pair); });
     }

@@ -44,6 +44,7 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const Backbon
       return SpanHead::Make(config, backbone, weights);
     case Architecture::kUniToken:
     case Architecture::kBiToken:
+    case Architecture::kUniTokenRelations:
       return TokenHead::Make(config, backbone, weights);
     default:
       return unsupported(

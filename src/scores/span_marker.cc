@@ -144,6 +144,19 @@ Mat SpanMarker::SpanVectors(Ops& ops, const Scores& scores,
   return ops.LinearFromFile(start, second_in_file_, second_bias_, "span vectors");
 }
 
+Mat SpanMarker::VectorsOf(Ops& ops, MatView words, std::span<const WordRange> spans) const {
+  WATERLINE_CHECK(second_.has_value());
+  const auto half = [&](int64_t WordRange::*part, const Mlp& mlp, const Weight& w,
+                        const char* name) {
+    const Mat rows = ops.Gather(words, spans, part, "words");
+    return Half(ops, rows, mlp, w, name);
+  };
+  const Mat start = half(&WordRange::start, start_, u_, "span starts");
+  const Mat end = half(&WordRange::end, end_, v_, "span ends");
+  ops.AddAct(start, end, act_, start);
+  return ops.Linear(start, *second_, Act::kNone, "span vectors");
+}
+
 Mat SpanMarker::Score(Ops& ops, MatView words, int64_t first, MatView labels,
                       std::span<const WordRange> spans) const {
   WATERLINE_CHECK(second_.has_value());

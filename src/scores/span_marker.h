@@ -23,6 +23,8 @@ class SpanMarker final : public SpanLayer {
   // text, counted from `first` on. Of "token_level" models, the only ones with this form.
   Mat Score(Ops& ops, MatView words, int64_t first, MatView labels,
             std::span<const WordRange> spans) const;
+  // [n, D]: vectors of given spans, rows of `words` [W, D]. Of "token_level" models.
+  Mat VectorsOf(Ops& ops, MatView words, std::span<const WordRange> spans) const;
 
  private:
   // What every span of a text is told beside its own words.

@@ -1,9 +1,12 @@
 // Token models: each word may begin, end or lie inside of an entity of each label.
 //
 // Paper   Stepanov and Shtopko 2024, "GLiNER multi-task", arXiv:2406.12925, section 2.
-// Oracle  gliner modeling/base.py: UniEncoderTokenModel, BiEncoderTokenModel.
+// Oracle  gliner modeling/base.py: UniEncoderTokenModel, BiEncoderTokenModel,
+//         UniEncoderTokenRelexModel.
 //
-//   X, P = words and label markers (word_vectors.h), or P from a label encoder, both as they are
+//   X, P = words and label markers (word_vectors.h), or P from a label encoder, both as they are;
+//          fused (cross_fuser.h) where a bi-encoder has a post_fusion_schema;
+//          P = prompt(P) where the model finds relations
 //   logits[w,c] = scorer(X[w], P[c])                       start, end, inside (token_scorer.h)
 //   with represent_spans: logit[n,c] = S(X)[n] · P[c] of the spans that these propose (SpanMarker)
 //
@@ -20,13 +23,24 @@ Scores TokenHead::Forward(Ops& ops, Mat hidden, const Batch& batch) const {
   WordVectors::Rows rows = words_.Forward(ops, std::move(hidden), batch);
   Scores scores;
   scores.words = std::move(rows.words);
-  scores.labels = batch.given.empty() ? std::move(rows.labels) : GivenLabelRows(ops, batch, width_);
+  scores.labels = batch.given.empty() ? PrepareLabels(ops, std::move(rows.labels))
+                                      : GivenLabelRows(ops, batch, width_);
+  if (fuser_) fuser_->Forward(ops, batch, scores.words, scores.labels);
   scores.relations = std::move(rows.relations);
   scores.logits = scorer_.Forward(ops, scores.words, scores.labels, batch);
   return scores;
 }
 
-Mat TokenHead::PrepareLabels(Ops&, Mat vectors) const { return vectors; }
+Mat TokenHead::PrepareLabels(Ops& ops, Mat vectors) const {
+  if (!prompt_) return vectors;
+  const Mat from = std::move(vectors);
+  return prompt_->Forward(ops, from, "label vectors");
+}
+
+Mat TokenHead::EntityVectors(Ops& ops, const Scores& scores,
+                             std::span<const WordRange> spans) const {
+  return spans_->VectorsOf(ops, scores.words, spans);
+}
 
 Mat TokenHead::SpanVectors(Ops& ops, const Scores& scores, std::span<const WordRange> spans) const {
   Mat out(ops.arena(), static_cast<int64_t>(spans.size()), width_, "span vectors");
@@ -50,12 +64,21 @@ Mat TokenHead::RescoreSpans(Ops& ops, const Scores& scores, const Batch& batch, 
 Result<std::unique_ptr<Head>> TokenHead::Make(const GlinerConfig& config,
                                               const BackboneConfig& backbone, Binder weights) {
   auto head = std::make_unique<TokenHead>();
-  head->width_ = config.hidden_size;
+  const int64_t D = config.hidden_size;
+  const bool relations = FindsRelations(config.architecture);
+  head->width_ = D;
   Result<WordVectors> words = WordVectors::Bind(config, backbone.hidden_size, weights);
   if (!words.ok()) return words.error();
   head->words_ = std::move(*words);
-  head->scorer_ = TokenScorer::Bind(config.hidden_size, weights.In("scorer"));
-  if (config.represent_spans) {
+  head->scorer_ = TokenScorer::Bind(D, weights.In("scorer"));
+  if (HasLabelEncoder(config.architecture) && !config.post_fusion_schema.empty()) {
+    Result<CrossFuser> fuser = CrossFuser::Bind(config, backbone.heads, weights);
+    if (!fuser.ok()) return fuser.error();
+    head->fuser_ = std::move(*fuser);
+  }
+  if (relations) head->prompt_ = Mlp::Bind(weights, "prompt_rep_layer", D, 4 * D, D);
+  head->rescores_ = config.represent_spans && !relations;
+  if (config.represent_spans || relations) {
     head->spans_ = SpanMarker::Make(config, weights.In("span_rep_layer.span_rep_layer"));
   }
   return std::unique_ptr<Head>(std::move(head));

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "scores/cross_fuser.h"
 #include "scores/head.h"
+#include "scores/mlp.h"
 #include "scores/span_marker.h"
 #include "scores/token_scorer.h"
 #include "scores/word_vectors.h"
@@ -18,7 +21,9 @@ class TokenHead final : public Head {
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
   BatchRules rules() const override {
-    return {.pooling = words_.pooling(), .channels = TokenScorer::kChannels};
+    return {.pooling = words_.pooling(),
+            .channels = TokenScorer::kChannels,
+            .own_labels = fuser_.has_value()};
   }
   Layout layout() const override { return Layout::kTokens; }
   int64_t widths() const override { return 0; }
@@ -27,15 +32,22 @@ class TokenHead final : public Head {
   // The mean of the words of each.
   Mat SpanVectors(Ops& ops, const Scores& scores, std::span<const WordRange> spans) const override;
 
-  bool rescores() const override { return spans_ != nullptr; }
+  // The vectors of represent_spans.
+  Mat EntityVectors(Ops& ops, const Scores& scores,
+                    std::span<const WordRange> spans) const override;
+
+  bool rescores() const override { return rescores_; }
   Mat RescoreSpans(Ops& ops, const Scores& scores, const Batch& batch, size_t index,
                    std::span<const WordRange> spans) const override;
 
  private:
   int64_t width_ = 0;  // D
   WordVectors words_;
+  std::optional<CrossFuser> fuser_;
+  std::optional<Mlp> prompt_;  // Of models that find relations.
   TokenScorer scorer_;
-  std::unique_ptr<SpanMarker> spans_;  // With represent_spans.
+  bool rescores_ = false;              // represent_spans
+  std::unique_ptr<SpanMarker> spans_;  // With that, and of models that find relations.
 };
 
 }  // namespace waterline
