@@ -49,7 +49,7 @@ void CpuKernelSet::Lstm(const LstmArgs& args, MatView out) const {
     return length(a) != length(b) ? length(a) > length(b) : a < b;
   });
 
-  for (int64_t direction = 0; direction < 2; ++direction) {
+  for (int64_t direction = args.first_direction; direction <= args.last_direction; ++direction) {
     std::fill_n(buffers.z, sequences * 4 * hidden, 0.0f);
     std::fill_n(buffers.c, sequences * hidden, 0.0f);
     int64_t active = sequences;
