@@ -164,12 +164,13 @@ int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder) {
                   checkpoint.tokenizer->max_length().value_or(encoder.longest()));
 }
 
-Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
+Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch, int members,
               std::pmr::memory_resource* memory) {
   const DryKernels dry(kernels);
+  Team team(members);
   Arena arena(memory);
   {
-    Ops ops(dry, arena);
+    Ops ops(dry, arena, &team);
     const Scores scores = network.Forward(ops, batch);
   }
   return std::move(arena).MakePlan();
@@ -193,7 +194,7 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
     batch.label_begins.push_back(static_cast<int32_t>(t * shape.labels));
     batch.score_begins.push_back(t * shape.words * network.head->widths() * shape.labels);
   }
-  return PlanPass(network, kernels, batch, memory).bytes;
+  return PlanPass(network, kernels, batch, /*members=*/1, memory).bytes;
 }
 
 }  // namespace waterline

@@ -12,7 +12,11 @@ namespace {
 
 // Rows of the wide middle of a feed-forward that exist at once: as many as kernels take at once, so
 // that every chunk reads the weights once and the middle stays near the core.
-constexpr int64_t kChunkRows = 96;
+constexpr int64_t kChunkRows = kLinearRows;
+// Rows that are worth a part of their own in operations that do little with each.
+constexpr int64_t kPartRows = 8;
+// Words whose spans are worth packing the labels for.
+constexpr int64_t kPartWords = 32;
 // Tokens whose embedding rows are read at once.
 constexpr int64_t kEmbedRows = 128;
 
@@ -25,6 +29,14 @@ std::span<std::byte> Scratch(Mat& mat) {
 // Scratch memory of at least `bytes`, as a matrix so that it has a slot in the plan.
 Mat MakeScratch(Arena& arena, size_t bytes, const char* name) {
   return Mat(arena, 1, static_cast<int64_t>((bytes + sizeof(float) - 1) / sizeof(float)), name);
+}
+
+size_t WholeLines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// The `index`th of those that Ops::MembersScratch made.
+std::span<std::byte> ScratchOf(Mat& mat, size_t bytes, int64_t index) {
+  const std::span<std::byte> all = Scratch(mat);
+  return all.empty() ? all : all.subspan(WholeLines(bytes) * static_cast<size_t>(index), bytes);
 }
 
 int64_t Sequences(SequenceBegins begins) { return static_cast<int64_t>(begins.size()) - 1; }
@@ -97,24 +109,67 @@ int64_t Ops::ReadRows(const FileTable& table, std::span<const int32_t> ids,
   return distinct;
 }
 
+void Ops::Share(int64_t count, Team::Part part) {
+  if (dry() || count == 0) return;
+  team_ == nullptr ? part(0, count, 0) : team_->For(count, part);
+}
+
+Mat Ops::MembersScratch(size_t bytes, int members, const char* name) {
+  return MakeScratch(arena_,
+                     members == 1 ? bytes : WholeLines(bytes) * static_cast<size_t>(members), name);
+}
+
 Mat Ops::LinearScratch(int64_t rows, const Weight& w, const Weight* other) {
-  size_t bytes = kernels_.LinearScratchBytes(rows, w);
-  if (other != nullptr) bytes = std::max(bytes, kernels_.LinearScratchBytes(rows, *other));
+  const auto bytes_for = [&](const Weight& weight) {
+    const LinearParts parts = kernels_.PartsOfLinear(std::min(rows, kLinearRows), weight);
+    return parts.rounded + parts.scratch * static_cast<size_t>(members());
+  };
+  size_t bytes = bytes_for(w);
+  if (other != nullptr) bytes = std::max(bytes, bytes_for(*other));
   return bytes == 0 ? Mat() : MakeScratch(arena_, bytes, "linear scratch");
+}
+
+// The rounded rows are shared; then every member takes whole panels of outputs.
+void Ops::RunLinear(MatView x, const Weight& w, Act act, Mat& scratch, MatView out) {
+  if (members() == 1) return kernels_.Linear(x, w, act, Scratch(scratch), out);
+  if (dry()) return;
+  const LinearParts parts = kernels_.PartsOfLinear(std::min(x.rows, kLinearRows), w);
+  const std::span<std::byte> rounded = Scratch(scratch).first(parts.rounded);
+  for (int64_t row = 0; row < x.rows; row += kLinearRows) {
+    const int64_t last = std::min(x.rows, row + kLinearRows);
+    const MatView rows = x.Rows(row, last);
+    const MatView to = out.Rows(row, last);
+    if (parts.rounded > 0) {
+      Share(rows.rows, [&](int64_t begin, int64_t end, int) {
+        kernels_.RoundInputs(rows, begin, end, w, rounded);
+      });
+    }
+    Share((w.out + parts.outputs - 1) / parts.outputs, [&](int64_t begin, int64_t end, int member) {
+      const std::span<std::byte> own = Scratch(scratch).subspan(
+          parts.rounded + static_cast<size_t>(member) * parts.scratch, parts.scratch);
+      kernels_.LinearPart(rows, w, act, begin * parts.outputs, std::min(w.out, end * parts.outputs),
+                          rounded, own, to);
+    });
+  }
 }
 
 Mat Ops::Linear(MatView x, const Weight& w, Act act, const char* name) {
   WATERLINE_CHECK(x.cols == w.in);
   Mat out(arena_, x.rows, w.out, name);
   Mat scratch = LinearScratch(x.rows, w);
-  kernels_.Linear(x, w, act, Scratch(scratch), out);
+  RunLinear(x, w, act, scratch, out);
   return out;
 }
 
 void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
   WATERLINE_CHECK(x.cols() == norm.width);
   WATERLINE_CHECK(residual.empty() || (residual.rows == x.rows() && residual.cols == x.cols()));
-  kernels_.AddLayerNorm(x, residual, norm, x);
+  Share((x.rows() + kPartRows - 1) / kPartRows, [&](int64_t begin, int64_t end, int) {
+    const auto part = [&](MatView m) {
+      return m.Rows(begin * kPartRows, std::min(m.rows, end * kPartRows));
+    };
+    kernels_.AddLayerNorm(part(x), residual.empty() ? residual : part(residual), norm, part(x));
+  });
 }
 
 Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, const char* name) {
@@ -126,8 +181,8 @@ Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, c
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = middle.view().Rows(0, end - begin);
-    kernels_.Linear(x.Rows(begin, end), up, act, Scratch(scratch), part);
-    kernels_.Linear(part, down, Act::kNone, Scratch(scratch), out.view().Rows(begin, end));
+    RunLinear(x.Rows(begin, end), up, act, scratch, part);
+    RunLinear(part, down, Act::kNone, scratch, out.view().Rows(begin, end));
   }
   return out;
 }
@@ -140,19 +195,27 @@ Mat Ops::Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
   // A dry pass may ask what a shape would take that the model cannot read.
   WATERLINE_CHECK(dry() || relative == nullptr || longest <= relative->reach + 1);
   Mat out(arena_, qkv.rows, width, "attention");
-  Mat scratch =
-      MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, width / heads, relative),
-                  "attention scratch");
-  kernels_.Attention({.q = qkv.Cols(0, width),
-                      .k = qkv.Cols(width, 2 * width),
-                      .v = qkv.Cols(2 * width, 3 * width),
-                      .begins = begins,
-                      .longest = longest,
-                      .heads = heads,
-                      .scale = scale,
-                      .relative = relative,
-                      .scratch = Scratch(scratch)},
-                     out);
+  const size_t bytes = kernels_.AttentionScratchBytes(longest, width / heads, relative);
+  Mat scratch = MembersScratch(bytes, std::min(members(), heads), "attention scratch");
+  Share(heads, [&](int64_t begin, int64_t end, int member) {
+    const int64_t first = begin * (width / heads), last = end * (width / heads);
+    RelativeTerms terms;
+    if (relative != nullptr) {
+      terms = *relative;
+      if (!terms.keys.empty()) terms.keys = terms.keys.Cols(first, last);
+      if (!terms.queries.empty()) terms.queries = terms.queries.Cols(first, last);
+    }
+    kernels_.Attention({.q = qkv.Cols(first, last),
+                        .k = qkv.Cols(width + first, width + last),
+                        .v = qkv.Cols(2 * width + first, 2 * width + last),
+                        .begins = begins,
+                        .longest = longest,
+                        .heads = static_cast<int>(end - begin),
+                        .scale = scale,
+                        .relative = relative == nullptr ? nullptr : &terms,
+                        .scratch = ScratchOf(scratch, bytes, heads < members() ? begin : member)},
+                       out.view().Cols(first, last));
+  });
   return out;
 }
 
@@ -165,8 +228,10 @@ Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begin
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = window.view().Rows(0, end - begin);
-    kernels_.Unfold(x, begins, kernel, begin, part);
-    kernels_.Linear(part, w, act, Scratch(scratch), out.view().Rows(begin, end));
+    Share(end - begin, [&](int64_t first, int64_t last, int) {
+      kernels_.Unfold(x, begins, kernel, begin + first, part.Rows(first, last));
+    });
+    RunLinear(part, w, act, scratch, out.view().Rows(begin, end));
   }
   return out;
 }
@@ -185,15 +250,19 @@ void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
 Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
   Mat out(arena_, x.rows, 2 * w.hidden, "LSTM");
-  Mat scratch =
-      MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)), "LSTM scratch");
-  kernels_.Lstm({.gates = gates,
-                 .forward = w.forward,
-                 .backward = w.backward,
-                 .hidden = w.hidden,
-                 .begins = begins,
-                 .scratch = Scratch(scratch)},
-                out);
+  const size_t bytes = kernels_.LstmScratchBytes(w.hidden, Sequences(begins));
+  Mat scratch = MembersScratch(bytes, std::min(members(), 2), "LSTM scratch");
+  Share(2, [&](int64_t first, int64_t last, int) {  // Directions.
+    kernels_.Lstm({.gates = gates,
+                   .forward = w.forward,
+                   .backward = w.backward,
+                   .hidden = w.hidden,
+                   .begins = begins,
+                   .scratch = ScratchOf(scratch, bytes, first),
+                   .first_direction = static_cast<int>(first),
+                   .last_direction = static_cast<int>(last - 1)},
+                  out);
+  });
   return out;
 }
 
@@ -203,9 +272,15 @@ void Ops::SpanScores(SpanScoreArgs args, std::span<float> scores) {
   WATERLINE_CHECK(args.word_begins.size() == args.label_begins.size());
   const size_t bytes =
       kernels_.SpanScoreScratchBytes(args.start.cols, args.widths, Longest(args.label_begins));
-  Mat scratch = MakeScratch(arena_, bytes, "span score scratch");
-  args.scratch = Scratch(scratch);
-  kernels_.SpanScores(args, scores);
+  Mat scratch = MembersScratch(bytes, members(), "span score scratch");
+  const int64_t words = args.start.rows;
+  Share((words + kPartWords - 1) / kPartWords, [&](int64_t begin, int64_t end, int member) {
+    SpanScoreArgs part = args;
+    part.words = {static_cast<int32_t>(begin * kPartWords),
+                  static_cast<int32_t>(std::min(words, end * kPartWords))};
+    part.scratch = ScratchOf(scratch, bytes, member);
+    kernels_.SpanScores(part, scores);
+  });
 }
 
 }  // namespace waterline
