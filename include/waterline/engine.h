@@ -73,7 +73,7 @@ struct EngineOptions {
   // exceeded; docs/memory.md says what counts. 0: half of the memory that is free at load, under
   // the limit of the control group where there is one (of what shared_budget leaves, with one).
   size_t memory_budget = 0;
-  // Worker threads; 0: one for each core.
+  // Worker threads; 0: one for each core. A text that comes alone is computed by at most 16.
   int threads = 0;
   // Most tokens that one pass encodes together; a single longer text is encoded alone. 0: as many
   // as a worker's share of the workspace holds, up to 1024, beyond which a CPU gains nothing.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -12,6 +13,8 @@
 #include "base/function_ref.h"
 
 namespace waterline {
+
+class Team;
 
 // Thread-safe: loops of several callers share the workers, oldest loop first.
 class ThreadPool {
@@ -32,6 +35,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()); }
 
  private:
+  friend class Team;
+
   struct Loop {  // On the stack of its caller.
     FunctionRef<void(int64_t)> item;
     int64_t count;
@@ -39,6 +44,14 @@ class ThreadPool {
     int64_t running = 0;  // Items handed out and not finished.
     Loop* behind = nullptr;
   };
+
+  // Of teams: idle workers join from Open on,
+  void Open(Team& team);
+  void Recall(Team& team);  // those that got bored again,
+  void Leave(Team& team);   // no more join, and those that have are told to leave,
+  void Close(Team& team);   // returns when they have.
+  Team* Inviting() const;   // The one with the fewest helpers, nullptr when all have enough.
+  void Help(std::unique_lock<std::mutex>& lock);
 
   void Work(const std::function<void()>& prepare);
   void Stop();  // Lets the workers end, and waits for them.
@@ -48,6 +61,8 @@ class ThreadPool {
   std::condition_variable done_;
   Loop* first_ = nullptr;  // Loops with items left to hand out, oldest first.
   Loop* last_ = nullptr;
+  std::atomic<bool> wanted_{false};  // There are such loops: helpers of teams leave them.
+  Team* teams_ = nullptr;
   bool stopping_ = false;
   std::vector<std::thread> workers_;
 };

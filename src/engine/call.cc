@@ -63,7 +63,8 @@ Call::Call(Engine::Impl& engine, Documents documents, std::span<const Label> lab
              .staging = staging_,
              .wait = &options.wait,
              .budget = engine.budget.get(),
-             .observer = &engine.observer} {}
+             .observer = &engine.observer,
+             .pool = engine.pool ? &*engine.pool : nullptr} {}
 
 void Call::UseWorkspace(Workspace& workspace) { setup_.workspace = &workspace; }
 
@@ -349,10 +350,13 @@ void Call::RunSequences(Texts& texts) const {
   const std::pmr::vector<size_t> begins =
       BatchBegins(tokens, engine_.batch_tokens, engine_.settings.threads, staging_);
   const bool in_order = texts.alone || setup_.plan != nullptr;
-  ForEach(static_cast<int64_t>(begins.size()) - 1, in_order, [&](int64_t batch) {
+  const auto passes = static_cast<int64_t>(begins.size()) - 1;
+  ForEach(passes, in_order, [&](int64_t batch) {
     const size_t begin = begins[static_cast<size_t>(batch)];
-    RunPass(setup_, std::span<const PassItem* const>(order).subspan(
-                        begin, begins[static_cast<size_t>(batch) + 1] - begin));
+    RunPass(setup_,
+            std::span<const PassItem* const>(order).subspan(
+                begin, begins[static_cast<size_t>(batch) + 1] - begin),
+            MembersOf(batch, texts.alone ? 1 : passes, engine_.settings.threads));
   });
 }
 

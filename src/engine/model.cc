@@ -233,12 +233,13 @@ int64_t LongestLabel(const Checkpoint& checkpoint, const Network& network) {
   return std::min(longest, checkpoint.labels_tokenizer->max_length().value_or(longest));
 }
 
-Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
+Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch, int members,
               std::pmr::memory_resource* memory) {
   const DryKernels dry(kernels);
+  Team team(members);
   Arena arena(memory);
   {
-    Ops ops(dry, arena);
+    Ops ops(dry, arena, &team);
     const Scores scores = network.Forward(ops, batch);
   }
   return std::move(arena).MakePlan();
@@ -273,7 +274,7 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
     batch.relation_groups.emplace_back();
     if (rules.own_labels) batch.label_begins.push_back(label + static_cast<int32_t>(shape.labels));
   }
-  return PlanPass(network, kernels, batch, memory).bytes;
+  return PlanPass(network, kernels, batch, /*members=*/1, memory).bytes;
 }
 
 }  // namespace waterline

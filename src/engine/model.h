@@ -101,12 +101,13 @@ int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder);
 // The same for a label of a model with a label encoder.
 int64_t LongestLabel(const Checkpoint& checkpoint, const Network& network);
 
-// The plan of a pass over `batch`.
-Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch,
+// The plan of a pass over `batch` by a team of `members`.
+Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch, int members,
               std::pmr::memory_resource* memory);
 
 // A batch of `texts` texts of `words` words with `tokens` sub-words and `labels` labels of two
-// tokens: for questions about memory that have no text yet.
+// tokens: for questions about memory that have no text yet. One thread runs the pass: a team is
+// only made where there is room.
 struct BatchShape {
   int64_t texts = 1;
   int64_t words = 0;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/team.h"
 #include "engine/read_out.h"
 
 namespace waterline {
@@ -48,14 +49,16 @@ void Note(RunPlan& run, size_t sequences, const Batch& batch, const Plan& plan) 
 class Pass {
  public:
   Pass(const PassSetup& setup, std::span<const PassItem* const> items, const Batch& batch,
-       const Plan& plan)
-      : setup_(setup), items_(items), batch_(batch), plan_(plan) {}
+       const Plan& plan, int members)
+      : setup_(setup), items_(items), batch_(batch), plan_(plan), members_(members) {}
 
   void Run(std::span<std::byte> memory) {
     Count();
     Arena arena(memory, plan_);
-    Ops ops(*setup_.kernels, arena);
+    std::optional<Team> team(std::in_place, members_, setup_.pool);
+    Ops ops(*setup_.kernels, arena, &*team);
     const Scores scores = setup_.network->Forward(ops, batch_);
+    team.reset();
     if (ops.error()) return Refuse(items_, *ops.error());
     const ScoredPass scored{*setup_.network, *setup_.kernels, batch_, scores, setup_.staging};
     for (size_t i = 0; i < items_.size(); ++i) {
@@ -96,6 +99,7 @@ class Pass {
   std::span<const PassItem* const> items_;
   const Batch& batch_;
   const Plan& plan_;
+  const int members_;
 };
 
 // What stands against beginning a pass now.
@@ -109,7 +113,7 @@ std::optional<Error> Late(const WaitLimit& wait) {
 
 // Runs `items` as one pass, or refuses them; false, with nothing done, when they are too many.
 // Throws OverBudget when the batch or its plan do not fit staging.
-bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
+bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int members) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   std::pmr::vector<const Sequence*> sequences(setup.staging);
@@ -117,7 +121,13 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
   for (const PassItem* item : items) sequences.push_back(&item->sequence);
   const Batch batch =
       MakeBatch(sequences, setup.around, setup.network->head->rules(), setup.staging);
-  const Plan plan = PlanPass(*setup.network, *setup.kernels, batch, setup.staging);
+  Plan plan = PlanPass(*setup.network, *setup.kernels, batch, members, setup.staging);
+  if (members > 1 && plan.bytes > setup.workspace->share()) {
+    // Help is no reason to wait for memory, or to split the pass.
+    members = 1;
+    plan = Plan(setup.staging);  // Gives back the first before the second is made.
+    plan = PlanPass(*setup.network, *setup.kernels, batch, members, setup.staging);
+  }
   if (setup.plan == nullptr) ++setup.counters->plans;
   if (items.size() > 1 && plan.bytes > setup.workspace->share()) return false;
   const auto too_large = [&](size_t capacity) {
@@ -145,7 +155,7 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items) {
     Refuse(items, part.error());
     return true;
   }
-  Pass pass(setup, items, batch, plan);
+  Pass pass(setup, items, batch, plan, members);
   pass.Run(part->bytes());
   using Seconds = std::chrono::duration<double>;
   pass.Report(Seconds(Clock::now() - start - waited).count(), Seconds(waiting - start).count());
@@ -161,18 +171,18 @@ void SequenceResult::Clear() {
   relations.clear();
 }
 
-void RunPass(const PassSetup& setup, std::span<const PassItem* const> items) {
+void RunPass(const PassSetup& setup, std::span<const PassItem* const> items, int members) {
   if (std::optional<Error> late = Late(*setup.wait)) return Refuse(items, *late);
   try {
-    if (TryPass(setup, items)) return;
+    if (TryPass(setup, items, members)) return;
   } catch (const OverBudget& over) {
     if (items.size() == 1) return Refuse(items, StagingFull(over), /*starved=*/true);
   } catch (const std::bad_alloc&) {
     return Refuse(items, {Code::kIo, "out of memory"});
   }
   setup.plan != nullptr ? ++setup.plan->splits : ++setup.counters->splits;
-  RunPass(setup, items.first(items.size() / 2));
-  RunPass(setup, items.subspan(items.size() / 2));
+  RunPass(setup, items.first(items.size() / 2), members);
+  RunPass(setup, items.subspan(items.size() / 2), members);
 }
 
 }  // namespace waterline

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "batch/batch.h"
 #include "engine/model.h"
 #include "entities/spans.h"
@@ -93,13 +94,15 @@ struct PassSetup {
   const WaitLimit* wait;
   const Budget* budget;                                     // For reports.
   const std::function<void(const BatchReport&)>* observer;  // May be empty.
+  ThreadPool* pool = nullptr;  // Whose workers may help, where the pass runs on one of them.
   RunPlan* plan = nullptr;  // Not nullptr: passes are noted here instead of being run or counted.
 };
 
 // Runs `items` as one pass, or as several when its plan is larger than a worker's share of the
 // workspace; a sequence that alone is larger than the share takes more of it, and one that is
-// larger than all of it is refused with an error of its own. Safe from any thread (a setup with a
-// plan: from one at a time).
-void RunPass(const PassSetup& setup, std::span<const PassItem* const> items);
+// larger than all of it is refused with an error of its own. Up to `members` workers compute a pass
+// where their scratch fits a worker's share too, else one does. Safe from any thread (a setup with
+// a plan: from one at a time).
+void RunPass(const PassSetup& setup, std::span<const PassItem* const> items, int members);
 
 }  // namespace waterline

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <thread>
 
+#include "base/team.h"
 #include "memory/block.h"
 #include "memory/machine.h"
 
@@ -143,6 +144,10 @@ std::pmr::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t ba
   }
   if (!tokens.empty()) begins.push_back(tokens.size());
   return begins;
+}
+
+int MembersOf(int64_t pass, int64_t passes, int threads) {
+  return pass >= passes - threads ? std::min(threads, Team::kMost) : 1;
 }
 
 }  // namespace waterline

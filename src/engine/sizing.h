@@ -76,4 +76,8 @@ int64_t BatchTokensFor(const Network& network, const Kernels& kernels, size_t sh
 std::pmr::vector<size_t> BatchBegins(std::span<const int64_t> tokens, int64_t batch_tokens,
                                      int threads, std::pmr::memory_resource* memory);
 
+// How many of `threads` workers may compute pass `pass` of `passes` together, if they have nothing
+// else to do: that is so while the last ones run, one for each worker.
+int MembersOf(int64_t pass, int64_t passes, int threads);
+
 }  // namespace waterline

@@ -14,6 +14,10 @@ size_t DryKernels::LinearScratchBytes(int64_t rows, const Weight& w) const {
   return like_.LinearScratchBytes(rows, w);
 }
 
+LinearParts DryKernels::PartsOfLinear(int64_t rows, const Weight& w) const {
+  return like_.PartsOfLinear(rows, w);
+}
+
 size_t DryKernels::PackedLstmFloats(int64_t hidden) const { return like_.PackedLstmFloats(hidden); }
 
 size_t DryKernels::AttentionScratchBytes(int64_t longest, int64_t head_width,

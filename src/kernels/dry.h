@@ -25,6 +25,10 @@ class DryKernels final : public Kernels {
   void Embed(const EmbedArgs&, MatView) const override {}
   void Linear(MatView, const Weight&, Act, std::span<std::byte>, MatView) const override {}
   size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
+  LinearParts PartsOfLinear(int64_t rows, const Weight& w) const override;
+  void RoundInputs(MatView, int64_t, int64_t, const Weight&, std::span<std::byte>) const override {}
+  void LinearPart(MatView, const Weight&, Act, int64_t, int64_t, std::span<std::byte>,
+                  std::span<std::byte>, MatView) const override {}
   void AddLayerNorm(MatView, MatView, const Norm&, MatView) const override {}
   void AddAct(MatView, MatView, Act, MatView) const override {}
   void Scale(MatView, const float*, MatView) const override {}

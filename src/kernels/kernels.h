@@ -106,6 +106,9 @@ struct LstmArgs {
   int64_t directions = 2;        // 1: gates and out have the columns of the forward one alone.
   SequenceBegins begins;         // Over words.
   std::span<std::byte> scratch;  // LstmScratchBytes; 64-byte aligned.
+  // The directions to compute: 0 forward, 1 backward.
+  int first_direction = 0;
+  int last_direction = 1;
 };
 
 struct SpanScoreArgs {
@@ -124,6 +127,18 @@ struct SpanScoreArgs {
   bool pairs = false;
   Act act = Act::kRelu;          // kRelu or kNone.
   std::span<std::byte> scratch;  // SpanScoreScratchBytes; 64-byte aligned.
+  // Rows of `start` whose spans are scored.
+  RowRange words = {0, std::numeric_limits<int32_t>::max()};
+};
+
+// Rows that kernels multiply with weights at once, while those are near the core.
+inline constexpr int64_t kLinearRows = 96;
+
+// How threads share a linear map.
+struct LinearParts {
+  int64_t outputs = 1;  // A part begins at a multiple of as many.
+  size_t rounded = 0;   // Bytes of the rounded inputs; 0: parts read them as they are.
+  size_t scratch = 0;   // Bytes of what each thread needs beside; both are multiples of 64.
 };
 
 // What a kernel makes of the numbers it multiplies with weights.
@@ -168,6 +183,16 @@ class Kernels {
   virtual void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
                       MatView out) const = 0;
   virtual size_t LinearScratchBytes(int64_t rows, const Weight& w) const = 0;
+  // Linear in parts, with the same bits, for an x of at most kLinearRows rows: when all its rows
+  // are in `rounded` (LinearParts::rounded bytes), outputs may be computed.
+  virtual LinearParts PartsOfLinear(int64_t rows, const Weight& w) const = 0;
+  // Rows [begin, end) of x.
+  virtual void RoundInputs(MatView x, int64_t begin, int64_t end, const Weight& w,
+                           std::span<std::byte> rounded) const = 0;
+  // Columns [begin, end) of `out`, which is as wide as for Linear.
+  virtual void LinearPart(MatView x, const Weight& w, Act act, int64_t begin, int64_t end,
+                          std::span<std::byte> rounded, std::span<std::byte> scratch,
+                          MatView out) const = 0;
   // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or
   // residual. Two passes: the mean first, then squared deviations.
   virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;

@@ -12,7 +12,11 @@ namespace {
 
 // Rows of the wide middle of a feed-forward that exist at once: as many as kernels take at once, so
 // that every chunk reads the weights once and the middle stays near the core.
-constexpr int64_t kChunkRows = 96;
+constexpr int64_t kChunkRows = kLinearRows;
+// Rows that are worth a part of their own in operations that do little with each.
+constexpr int64_t kPartRows = 8;
+// Words whose spans are worth packing the labels for.
+constexpr int64_t kPartWords = 32;
 // Tokens whose embedding rows are read at once.
 constexpr int64_t kEmbedRows = 128;
 
@@ -25,6 +29,14 @@ std::span<std::byte> Scratch(Mat& mat) {
 // Scratch memory of at least `bytes`, as a matrix so that it has a slot in the plan.
 Mat MakeScratch(Arena& arena, size_t bytes, const char* name) {
   return Mat(arena, 1, static_cast<int64_t>((bytes + sizeof(float) - 1) / sizeof(float)), name);
+}
+
+size_t WholeLines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// The `index`th of those that Ops::MembersScratch made.
+std::span<std::byte> ScratchOf(Mat& mat, size_t bytes, int64_t index) {
+  const std::span<std::byte> all = Scratch(mat);
+  return all.empty() ? all : all.subspan(WholeLines(bytes) * static_cast<size_t>(index), bytes);
 }
 
 int64_t Sequences(SequenceBegins begins) { return static_cast<int64_t>(begins.size()) - 1; }
@@ -97,24 +109,62 @@ int64_t Ops::ReadRows(const FileTable& table, std::span<const int32_t> ids,
   return distinct;
 }
 
+void Ops::Share(int64_t count, Team::Part part) {
+  if (dry() || count == 0) return;
+  team_ == nullptr ? part(0, count, 0) : team_->For(count, part);
+}
+
+Mat Ops::MembersScratch(size_t bytes, int members, const char* name) {
+  return MakeScratch(arena_,
+                     members == 1 ? bytes : WholeLines(bytes) * static_cast<size_t>(members), name);
+}
+
 Mat Ops::LinearScratch(int64_t rows, const Weight& w, const Weight* other) {
-  size_t bytes = kernels_.LinearScratchBytes(rows, w);
-  if (other != nullptr) bytes = std::max(bytes, kernels_.LinearScratchBytes(rows, *other));
+  const auto bytes_for = [&](const Weight& weight) {
+    const LinearParts parts = kernels_.PartsOfLinear(std::min(rows, kLinearRows), weight);
+    return parts.rounded + parts.scratch * static_cast<size_t>(members());
+  };
+  size_t bytes = bytes_for(w);
+  if (other != nullptr) bytes = std::max(bytes, bytes_for(*other));
   return bytes == 0 ? Mat() : MakeScratch(arena_, bytes, "linear scratch");
+}
+
+// The rounded rows are shared; then every member takes whole panels of outputs.
+void Ops::RunLinear(MatView x, const Weight& w, Act act, Mat& scratch, MatView out) {
+  if (members() == 1) return kernels_.Linear(x, w, act, Scratch(scratch), out);
+  if (dry()) return;
+  const LinearParts parts = kernels_.PartsOfLinear(std::min(x.rows, kLinearRows), w);
+  const std::span<std::byte> rounded = Scratch(scratch).first(parts.rounded);
+  for (int64_t row = 0; row < x.rows; row += kLinearRows) {
+    const int64_t last = std::min(x.rows, row + kLinearRows);
+    const MatView rows = x.Rows(row, last);
+    const MatView to = out.Rows(row, last);
+    if (parts.rounded > 0) {
+      Share(rows.rows, [&](int64_t begin, int64_t end, int) {
+        kernels_.RoundInputs(rows, begin, end, w, rounded);
+      });
+    }
+    Share((w.out + parts.outputs - 1) / parts.outputs, [&](int64_t begin, int64_t end, int member) {
+      const std::span<std::byte> own = Scratch(scratch).subspan(
+          parts.rounded + static_cast<size_t>(member) * parts.scratch, parts.scratch);
+      kernels_.LinearPart(rows, w, act, begin * parts.outputs, std::min(w.out, end * parts.outputs),
+                          rounded, own, to);
+    });
+  }
 }
 
 Mat Ops::Linear(MatView x, const Weight& w, Act act, const char* name) {
   WATERLINE_CHECK(x.cols == w.in);
   Mat out(arena_, x.rows, w.out, name);
   Mat scratch = LinearScratch(x.rows, w);
-  kernels_.Linear(x, w, act, Scratch(scratch), out);
+  RunLinear(x, w, act, scratch, out);
   return out;
 }
 
 void Ops::LinearInto(MatView x, const Weight& w, Act act, MatView out) {
   WATERLINE_CHECK(x.cols == w.in && out.cols == w.out && x.rows == out.rows);
   Mat scratch = LinearScratch(x.rows, w);
-  kernels_.Linear(x, w, act, Scratch(scratch), out);
+  RunLinear(x, w, act, scratch, out);
 }
 
 Mat Ops::LinearFromFile(MatView x, const FileTable& w, const float* bias, const char* name) {
@@ -138,7 +188,7 @@ Mat Ops::LinearFromFile(MatView x, const FileTable& w, const float* bias, const 
     }
     kernels_.Pack(read.view().data, row, count, packed, Scratch(place).data());
   }
-  kernels_.Linear(x, packed, Act::kNone, Scratch(scratch), out);
+  RunLinear(x, packed, Act::kNone, scratch, out);
   return out;
 }
 
@@ -157,7 +207,12 @@ void Ops::Scale(MatView x, MatView by, MatView out) {
 void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
   WATERLINE_CHECK(x.cols() == norm.width);
   WATERLINE_CHECK(residual.empty() || (residual.rows == x.rows() && residual.cols == x.cols()));
-  kernels_.AddLayerNorm(x, residual, norm, x);
+  Share((x.rows() + kPartRows - 1) / kPartRows, [&](int64_t begin, int64_t end, int) {
+    const auto part = [&](MatView m) {
+      return m.Rows(begin * kPartRows, std::min(m.rows, end * kPartRows));
+    };
+    kernels_.AddLayerNorm(part(x), residual.empty() ? residual : part(residual), norm, part(x));
+  });
 }
 
 void Ops::NormHeads(MatView x, const Norm& norm) {
@@ -186,10 +241,9 @@ Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, c
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = middle.view().Rows(0, end - begin);
-    kernels_.Linear(x.Rows(begin, end), up, gated ? Act::kNone : act, Scratch(scratch), part);
+    RunLinear(x.Rows(begin, end), up, gated ? Act::kNone : act, scratch, part);
     if (gated) kernels_.Gate(part, act);
-    kernels_.Linear(part.Cols(0, down.in), down, Act::kNone, Scratch(scratch),
-                    out.view().Rows(begin, end));
+    RunLinear(part.Cols(0, down.in), down, Act::kNone, scratch, out.view().Rows(begin, end));
   }
   return out;
 }
@@ -211,21 +265,35 @@ Mat Ops::Attention(MatView qkv, SequenceBegins begins, const AttentionForm& form
   // A dry pass may ask what a shape would take that the model cannot read.
   WATERLINE_CHECK(dry() || relative == nullptr || longest <= relative->reach + 1);
   Mat out(arena_, qkv.rows, width, "attention");
-  Mat scratch = MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, head_width, relative),
-                            "attention scratch");
-  kernels_.Attention({.q = qkv.Cols(0, width),
-                      .k = qkv.Cols(width, width + key_width),
-                      .v = qkv.Cols(width + key_width, qkv.cols),
-                      .begins = begins,
-                      .longest = longest,
-                      .heads = form.heads,
-                      .key_heads = key_heads,
-                      .scale = form.scale,
-                      .relative = relative,
-                      .window = form.window,
-                      .causal = form.causal,
-                      .scratch = Scratch(scratch)},
-                     out);
+  // Heads that share keys stay together; biases of all heads lie in one table.
+  const int64_t group = form.heads / key_heads;
+  const int parts = relative != nullptr && relative->bias.rows > 0 ? 1 : key_heads;
+  const size_t bytes = kernels_.AttentionScratchBytes(longest, head_width, relative);
+  Mat scratch = MembersScratch(bytes, std::min(members(), parts), "attention scratch");
+  Share(parts, [&](int64_t begin, int64_t end, int member) {
+    const int64_t first_key = begin * (key_heads / parts), last_key = end * (key_heads / parts);
+    const int64_t first = first_key * group * head_width, last = last_key * group * head_width;
+    const int64_t key_begin = first_key * head_width, key_end = last_key * head_width;
+    RelativeTerms terms;
+    if (relative != nullptr) {
+      terms = *relative;
+      if (!terms.keys.empty()) terms.keys = terms.keys.Cols(first, last);
+      if (!terms.queries.empty()) terms.queries = terms.queries.Cols(first, last);
+    }
+    kernels_.Attention({.q = qkv.Cols(first, last),
+                        .k = qkv.Cols(width + key_begin, width + key_end),
+                        .v = qkv.Cols(width + key_width + key_begin, width + key_width + key_end),
+                        .begins = begins,
+                        .longest = longest,
+                        .heads = static_cast<int>((last_key - first_key) * group),
+                        .key_heads = static_cast<int>(last_key - first_key),
+                        .scale = form.scale,
+                        .relative = relative == nullptr ? nullptr : &terms,
+                        .window = form.window,
+                        .causal = form.causal,
+                        .scratch = ScratchOf(scratch, bytes, parts < members() ? begin : member)},
+                       out.view().Cols(first, last));
+  });
   return out;
 }
 
@@ -235,8 +303,9 @@ Mat Ops::CrossAttention(MatView q, MatView k, MatView v, SequenceBegins queries,
   WATERLINE_CHECK(queries.size() == keys.size());
   const int64_t longest = Longest(keys);
   Mat out(arena_, q.rows, q.cols, "attention");
-  Mat scratch = MakeScratch(
-      arena_, kernels_.AttentionScratchBytes(longest, q.cols / heads, nullptr), "attention scratch");
+  Mat scratch =
+      MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, q.cols / heads, nullptr),
+                  "attention scratch");
   kernels_.Attention({.q = q,
                       .k = k,
                       .v = v,
@@ -261,8 +330,10 @@ Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begin
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = window.view().Rows(0, end - begin);
-    kernels_.Unfold(x, begins, kernel, begin, part);
-    kernels_.Linear(part, w, act, Scratch(scratch), out.view().Rows(begin, end));
+    Share(end - begin, [&](int64_t first, int64_t last, int) {
+      kernels_.Unfold(x, begins, kernel, begin + first, part.Rows(first, last));
+    });
+    RunLinear(part, w, act, scratch, out.view().Rows(begin, end));
   }
   return out;
 }
@@ -306,16 +377,21 @@ void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
 Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
   Mat out(arena_, x.rows, w.directions * w.hidden, "LSTM");
-  Mat scratch =
-      MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)), "LSTM scratch");
-  kernels_.Lstm({.gates = gates,
-                 .forward = w.forward,
-                 .backward = w.backward,
-                 .hidden = w.hidden,
-                 .directions = w.directions,
-                 .begins = begins,
-                 .scratch = Scratch(scratch)},
-                out);
+  const size_t bytes = kernels_.LstmScratchBytes(w.hidden, Sequences(begins));
+  const auto directions = static_cast<int>(w.directions);
+  Mat scratch = MembersScratch(bytes, std::min(members(), directions), "LSTM scratch");
+  Share(directions, [&](int64_t first, int64_t last, int) {
+    kernels_.Lstm({.gates = gates,
+                   .forward = w.forward,
+                   .backward = w.backward,
+                   .hidden = w.hidden,
+                   .directions = w.directions,
+                   .begins = begins,
+                   .scratch = ScratchOf(scratch, bytes, first),
+                   .first_direction = static_cast<int>(first),
+                   .last_direction = static_cast<int>(last - 1)},
+                  out);
+  });
   return out;
 }
 
@@ -329,10 +405,17 @@ void Ops::SpanScores(SpanScoreArgs args, MatView scores) {
     most_labels = std::max<int64_t>(most_labels, group.end - group.begin);
   }
   const size_t bytes = kernels_.SpanScoreScratchBytes(args.start.cols, args.widths, most_labels);
-  Mat scratch = MakeScratch(arena_, bytes, "span score scratch");
-  args.scratch = Scratch(scratch);
+  Mat scratch = MembersScratch(bytes, members(), "span score scratch");
   if (dry()) return;
-  kernels_.SpanScores(args, {scores.data, static_cast<size_t>(scores.cols)});
+  const std::span<float> to(scores.data, static_cast<size_t>(scores.cols));
+  const int64_t words = args.start.rows;
+  Share((words + kPartWords - 1) / kPartWords, [&](int64_t begin, int64_t end, int member) {
+    SpanScoreArgs part = args;
+    part.words = {static_cast<int32_t>(begin * kPartWords),
+                  static_cast<int32_t>(std::min(words, end * kPartWords))};
+    part.scratch = ScratchOf(scratch, bytes, member);
+    kernels_.SpanScores(part, to);
+  });
 }
 
 }  // namespace waterline

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "base/team.h"
 #include "kernels/kernels.h"
 #include "memory/arena.h"
 #include "memory/mat.h"
@@ -19,7 +20,10 @@ namespace waterline {
 // Not thread-safe: one Ops belongs to one pass, as its arena does.
 class Ops {
  public:
-  Ops(const Kernels& kernels, Arena& arena) : kernels_(kernels), arena_(arena) {}
+  // Members of `team` share the large operations; each has scratch of its own in the plan, so a dry
+  // pass needs a team of the same size. The results are those of one thread to the bit.
+  Ops(const Kernels& kernels, Arena& arena, Team* team = nullptr)
+      : kernels_(kernels), arena_(arena), team_(team) {}
 
   // out[t] = words[ids[t]] + places[positions[t]] + every, with rows of `words` read from the file,
   // each once for a chunk of tokens. When they cannot be read they are zero, and error() says why.
@@ -111,13 +115,21 @@ class Ops {
   Arena& arena() { return arena_; }
 
  private:
+  int members() const { return team_ == nullptr ? 1 : team_->size(); }
+  // part(begin, end, member) on ranges of [0, count), by the members of the team.
+  void Share(int64_t count, Team::Part part);
+  // Scratch of `bytes` for each of `members` members.
+  Mat MembersScratch(size_t bytes, int members, const char* name);
   // For linear maps of `rows` rows with either weight; none where the kernels need none.
   Mat LinearScratch(int64_t rows, const Weight& w, const Weight* other = nullptr);
+  // out = act(x Wᵀ + b), with `scratch` for at least as many rows.
+  void RunLinear(MatView x, const Weight& w, Act act, Mat& scratch, MatView out);
   int64_t ReadRows(const FileTable& table, std::span<const int32_t> ids, std::span<std::byte> rows,
                    std::span<int32_t> local);
 
   const Kernels& kernels_;
   Arena& arena_;
+  Team* const team_;
   std::optional<Error> error_;
 };
 

@@ -43,6 +43,30 @@ std::vector<Work> MakeWork(const Engine& engine, int count) {
   return all;
 }
 
+TEST(Concurrency, IdleWorkersHelpWithSingleTexts) {
+  for (const Precision dtype : {Precision::kF32, Precision::kInt8}) {
+    const std::string model = GoldenModel("us_markerV0_proj");
+    const Engine alone = MustLoad(model, {.threads = 1, .dtype = dtype});
+    const std::vector<Work> work = MakeWork(alone, 6);
+    const Engine engine = MustLoad(model, {.threads = 4, .dtype = dtype});
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 2; ++t) {  // Callers that now and then both have a text.
+      threads.emplace_back([&] {
+        for (const Work& w : work) {
+          for (size_t i = 0; i < w.texts.size(); ++i) {
+            const std::vector<Extraction> found =
+                MustExtract(engine, {w.texts[i]}, w.labels, {.threshold = 0.3f});
+            wrong += !SameAnswer(found[0], w.expected[i]);
+          }
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
 TEST(Concurrency, ManyThreadsShareATinyBudget) {
   const std::string model = GoldenModel("us_markerV0");
   const size_t smallest = Inspect(model, {.threads = 3})->smallest_budget;

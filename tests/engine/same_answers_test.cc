@@ -72,6 +72,23 @@ TEST_P(SameAnswers, WithAnyThreadsAndBatchSize) {
   }
 }
 
+// Idle workers help with a text that comes alone.
+TEST_P(SameAnswers, OfAnyTypeWithHelp) {
+  texts_.push_back(random_.Text(700));  // Windows.
+  for (const Precision dtype : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
+    SCOPED_TRACE(static_cast<int>(dtype));
+    const Engine one = MustLoad(GoldenModel(GetParam()), {.threads = 1, .dtype = dtype});
+    const std::vector<Extraction> expected = MustExtract(one, texts_, labels_, options_);
+    for (const int threads : {2, 3, 5, 20}) {
+      const Engine engine = MustLoad(GoldenModel(GetParam()), {.threads = threads, .dtype = dtype});
+      for (size_t i = 0; i < texts_.size(); ++i) {
+        const std::vector<Extraction> alone = MustExtract(engine, {texts_[i]}, labels_, options_);
+        EXPECT_TRUE(SameAnswer(alone[0], expected[i])) << threads << " " << texts_[i];
+      }
+    }
+  }
+}
+
 TEST_P(SameAnswers, UnderAnyBudget) {
   const std::vector<Extraction> free =
       MustExtract(MustLoad(GoldenModel(GetParam()), {}), texts_, labels_, options_);

@@ -45,6 +45,15 @@ TEST(BatchBegins, GivesEveryWorkerItsShare) {
   EXPECT_EQ(Begins({}, 1024, 2), (std::vector<size_t>{0}));
 }
 
+TEST(MembersOf, IdleWorkersHelpWithTheLastPasses) {
+  EXPECT_EQ(MembersOf(0, 1, 1), 1);
+  EXPECT_EQ(MembersOf(0, 1, 4), 4);
+  EXPECT_EQ(MembersOf(1, 6, 4), 1);
+  EXPECT_EQ(MembersOf(2, 6, 4), 4);
+  EXPECT_EQ(MembersOf(5, 6, 4), 4);
+  EXPECT_EQ(MembersOf(0, 1, 1000), Team::kMost);
+}
+
 TEST(DivideRoom, KeepsItsSharesWithinWhatThereIs) {
   constexpr size_t kMiB = size_t{1} << 20;
   for (const size_t available : {size_t{0}, size_t{100}, kMiB, 3 * kMiB, 100 * kMiB, 4096 * kMiB}) {

@@ -67,6 +67,8 @@ TEST(DryKernels, ReportTheSizesOfTheKernelsTheyStandFor) {
     const Weight w{.out = 17, .in = 5, .type = type};
     EXPECT_EQ(dry.PackedBytes(type, 17, 5), real.PackedBytes(type, 17, 5));
     EXPECT_EQ(dry.LinearScratchBytes(7, w), real.LinearScratchBytes(7, w));
+    EXPECT_EQ(dry.PartsOfLinear(7, w).rounded, real.PartsOfLinear(7, w).rounded);
+    EXPECT_EQ(dry.PartsOfLinear(7, w).scratch, real.PartsOfLinear(7, w).scratch);
     EXPECT_EQ(dry.InputRounding(type).levels, real.InputRounding(type).levels);
   }
   EXPECT_EQ(dry.PackedLstmFloats(9), real.PackedLstmFloats(9));

@@ -213,6 +213,36 @@ TEST_P(LinearTest, ARowAloneHasTheBitsItHasAmongOthers) {
   }
 }
 
+TEST_P(LinearTest, PartsHaveTheBitsOfTheWhole) {
+  constexpr int64_t kRows = 35;
+  for (const WeightType type : kWeightTypes) {
+    for (const auto& [in, cols] : {std::pair<int64_t, int64_t>{64, 7}, {300, 96}, {1000, 211}}) {
+      SCOPED_TRACE(testing::Message() << WeightTypeName(type) << " " << in << " x " << cols);
+      OwnedMat x = RandomMat(kRows, in, 3);
+      const OwnedWeight w(kernels(), OwnedWeight::Rows(cols, in, 4), cols, in, true, type);
+      OwnedMat whole(kRows, cols);
+      RunLinear(kernels(), x, w.weight, Act::kGelu, whole);
+      const LinearParts parts = kernels().PartsOfLinear(kRows, w.weight);
+      EXPECT_EQ(parts.rounded % 64 + parts.scratch % 64, 0u);
+      EXPECT_EQ(parts.rounded + parts.scratch, kernels().LinearScratchBytes(kRows, w.weight));
+      for (const int64_t panels : {1, 2, 5}) {
+        AlignedBytes rounded(parts.rounded), scratch(parts.scratch);
+        OwnedMat out(kRows, cols);
+        for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{20, kRows}, {0, 1}, {1, 20}}) {
+          kernels().RoundInputs(x, begin, end, w.weight, rounded.span());
+        }
+        const int64_t step = panels * parts.outputs;
+        for (int64_t last = (cols + step - 1) / step; last > 0; --last) {
+          kernels().LinearPart(x, w.weight, Act::kGelu, (last - 1) * step,
+                               std::min(cols, last * step), rounded.span(), scratch.span(), out);
+        }
+        EXPECT_TRUE(SameBits(out, whole)) << panels << " panels";
+        EXPECT_TRUE(out.PaddingUntouched());
+      }
+    }
+  }
+}
+
 TEST_P(LinearTest, ActivationsMatchDouble) {
   constexpr int64_t kPoints = 40001;
   OwnedMat x(kPoints, 1);

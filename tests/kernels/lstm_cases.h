@@ -43,8 +43,8 @@ struct LstmInputs {
         hidden(test.hidden),
         directions(test.directions) {}
 
-  // Runs `kernels` on the sequences [first, last).
-  OwnedMat Run(const Kernels& kernels, size_t first, size_t last) const {
+  // Runs `kernels` on the sequences [first, last), both directions at once or one after another.
+  OwnedMat Run(const Kernels& kernels, size_t first, size_t last, bool at_once = true) const {
     std::vector<int64_t> lengths;
     for (size_t s = first; s < last; ++s) lengths.push_back(begins[s + 1] - begins[s]);
     const std::vector<int32_t> own = BeginsOf(lengths);
@@ -64,10 +64,19 @@ struct LstmInputs {
     args.directions = directions;
     args.begins = own;
     args.scratch = scratch.span();
-    kernels.Lstm(args, out);
+    if (at_once) {
+      kernels.Lstm(args, out);
+    } else {
+      args.first_direction = 1;
+      kernels.Lstm(args, out);
+      args.first_direction = args.last_direction = 0;
+      kernels.Lstm(args, out);
+    }
     return out;
   }
-  OwnedMat Run(const Kernels& kernels) const { return Run(kernels, 0, begins.size() - 1); }
+  OwnedMat Run(const Kernels& kernels, bool at_once = true) const {
+    return Run(kernels, 0, begins.size() - 1, at_once);
+  }
 };
 
 }  // namespace waterline

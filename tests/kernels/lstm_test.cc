@@ -38,6 +38,15 @@ TEST_P(LstmTest, ASequenceAloneHasTheBitsItHasAmongOthers) {
   }
 }
 
+TEST_P(LstmTest, ADirectionAloneHasTheBitsOfBoth) {
+  for (const LstmCase& test : LstmCases()) {
+    const LstmInputs inputs(test);
+    OwnedMat both = inputs.Run(kernels());
+    OwnedMat apart = inputs.Run(kernels(), /*at_once=*/false);
+    EXPECT_TRUE(SameBits(apart, both)) << test.lengths.front() << " x " << test.hidden;
+  }
+}
+
 TEST_P(LstmTest, NaNStaysInItsSequence) {
   LstmInputs inputs({{17, 20, 33}, 24});
   OwnedMat clean = inputs.Run(kernels());

@@ -185,8 +185,8 @@ void ReferenceKernels::Embed(const EmbedArgs& args, MatView out) const {
   }
 }
 
-void ReferenceKernels::Linear(MatView x, const Weight& w, Act act, std::span<std::byte>,
-                              MatView out) const {
+void ReferenceKernels::LinearPart(MatView x, const Weight& w, Act act, int64_t begin, int64_t end,
+                                  std::span<std::byte>, std::span<std::byte>, MatView out) const {
   const auto* weight = reinterpret_cast<const float*>(w.packed);
   const Rounding rounding = InputRounding(w.type);
   std::vector<float> row(static_cast<size_t>(w.in));
@@ -194,7 +194,7 @@ void ReferenceKernels::Linear(MatView x, const Weight& w, Act act, std::span<std
     std::copy_n(x.row(t), w.in, row.begin());
     if (rounding.bf16) std::transform(row.begin(), row.end(), row.begin(), ToBf16);
     if (rounding.levels > 0) Quantise(row, rounding.levels, row.data());
-    for (int64_t n = 0; n < w.out; ++n) {
+    for (int64_t n = begin; n < end; ++n) {
       const double bias = w.bias == nullptr ? 0 : w.bias[n];
       out.row(t)[n] =
           static_cast<float>(ReferenceAct(act, Dot(row.data(), weight + n * w.in, w.in) + bias));
@@ -315,10 +315,10 @@ void ReferenceKernels::Lstm(const LstmArgs& args, MatView out) const {
   for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
     std::vector<int64_t> words;
     for (int64_t w = args.begins[s]; w < args.begins[s + 1]; ++w) words.push_back(w);
-    Recur(args, words, 0, out);
+    if (args.first_direction == 0) Recur(args, words, 0, out);
     if (args.directions == 1) continue;
     std::reverse(words.begin(), words.end());
-    Recur(args, words, 1, out);
+    if (args.last_direction == 1) Recur(args, words, 1, out);
   }
 }
 
@@ -331,6 +331,7 @@ void ReferenceKernels::SpanScores(const SpanScoreArgs& args, std::span<float> sc
       for (int64_t k = 0; k < args.widths; ++k) {
         for (int64_t c = group.begin; c < group.end; ++c, ++at) {
           if (args.only_width >= 0 && k != args.only_width) continue;
+          if (i < args.words.begin || i >= args.words.end) continue;
           if (!args.pairs && i + k >= args.word_begins[s + 1]) {
             scores[at] = -std::numeric_limits<float>::infinity();
             continue;

@@ -25,9 +25,16 @@ class ReferenceKernels final : public Kernels {
                 float* packed) const override;
 
   void Embed(const EmbedArgs& args, MatView out) const override;
-  void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
-              MatView out) const override;
+  void Linear(MatView x, const Weight& w, Act act, std::span<std::byte>,
+              MatView out) const override {
+    LinearPart(x, w, act, 0, w.out, {}, {}, out);
+  }
   size_t LinearScratchBytes(int64_t, const Weight&) const override { return 0; }
+  LinearParts PartsOfLinear(int64_t, const Weight&) const override { return {}; }
+  void RoundInputs(MatView, int64_t, int64_t, const Weight&, std::span<std::byte>) const override {}
+  void LinearPart(MatView x, const Weight& w, Act act, int64_t begin, int64_t end,
+                  std::span<std::byte> rounded, std::span<std::byte> scratch,
+                  MatView out) const override;
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void AddAct(MatView a, MatView b, Act act, MatView out) const override;
   void Scale(MatView x, const float* by, MatView out) const override;

@@ -15,9 +15,8 @@ namespace waterline {
 
 namespace {
 
-// Rows of x and terms a product takes at once: x [rows, terms] stays in L2 (288 KB) while the
-// panels of W go by. Where a sum is cut depends on its own length alone.
-constexpr int64_t kRows = 96;
+// Terms a product takes at once: x [kLinearRows, terms] stays in L2 (288 KB) while the panels of W
+// go by. Where a sum is cut depends on its own length alone.
 constexpr int64_t kTerms = 768;
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -95,25 +94,22 @@ void FillPanel(const Layout& layout, const Weight& w, int64_t n, int64_t count, 
   }
 }
 
-// What Linear takes from its scratch.
-struct LinearBuffers {
-  float* rows;     // [kRows, stride] converted rows of x.
-  float* steps;    // [kRows]
-  float* widened;  // [kTerms / group, panel]
+// The inputs of a product where it converts them.
+struct RoundedRows {
+  float* rows = nullptr;   // [rows, stride]
+  float* steps = nullptr;  // [rows]
   int64_t stride;
   size_t bytes;
 
-  LinearBuffers(std::byte* at, const Product& product, int64_t row_count, int64_t in) {
+  RoundedRows(std::byte* at, const Product& product, int64_t row_count, int64_t in) {
     Scratch scratch(at);
     // An odd number of lines, so that rows do not share their place in the cache.
     stride = (RoundUp16(in) / product.group + 15) / 16 * 16;
     if (stride / 16 % 2 == 0) stride += 16;
-    const bool converts = product.convert != nullptr;
-    row_count = std::min(row_count, kRows);
-    rows = converts ? scratch.Take<float>(row_count * stride) : nullptr;
-    steps = converts ? scratch.Take<float>(row_count) : nullptr;
-    const int64_t depth = (std::min(in, kTerms) + product.group - 1) / product.group;
-    widened = product.widens ? scratch.Take<float>(depth * product.panel) : nullptr;
+    if (product.convert != nullptr) {
+      rows = scratch.Take<float>(row_count * stride);
+      steps = scratch.Take<float>(row_count);
+    }
     bytes = scratch.bytes();
   }
 };
@@ -222,47 +218,72 @@ void CpuKernelSet::Embed(const EmbedArgs& args, MatView out) const {
 }
 
 size_t CpuKernelSet::LinearScratchBytes(int64_t rows, const Weight& w) const {
-  return LinearBuffers(nullptr, ProductOf(w.type), rows, w.in).bytes;
+  const LinearParts parts = PartsOfLinear(std::min(rows, kLinearRows), w);
+  return parts.rounded + parts.scratch;
+}
+
+LinearParts CpuKernelSet::PartsOfLinear(int64_t rows, const Weight& w) const {
+  const Product& product = ProductOf(w.type);
+  const int64_t depth = (std::min(w.in, kTerms) + product.group - 1) / product.group;
+  Scratch widened(nullptr);  // [depth, panel]
+  if (product.widens) widened.Take<float>(depth * product.panel);
+  return {.outputs = product.panel,
+          .rounded = RoundedRows(nullptr, product, rows, w.in).bytes,
+          .scratch = widened.bytes()};
 }
 
 void CpuKernelSet::Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
                           MatView out) const {
+  const LinearParts parts = PartsOfLinear(std::min(x.rows, kLinearRows), w);
+  const std::span<std::byte> rounded = scratch.first(parts.rounded);
+  for (int64_t row = 0; row < x.rows; row += kLinearRows) {
+    const int64_t end = std::min(x.rows, row + kLinearRows);
+    const MatView rows = x.Rows(row, end);
+    RoundInputs(rows, 0, rows.rows, w, rounded);
+    LinearPart(rows, w, act, 0, w.out, rounded, scratch.subspan(parts.rounded), out.Rows(row, end));
+  }
+}
+
+void CpuKernelSet::RoundInputs(MatView x, int64_t begin, int64_t end, const Weight& w,
+                               std::span<std::byte> rounded) const {
+  const Product& product = ProductOf(w.type);
+  if (product.convert == nullptr) return;
+  const RoundedRows to(rounded.data(), product, x.rows, w.in);
+  for (int64_t r = begin; r < end; ++r) {
+    product.convert(x.row(r), w.in, to.rows + r * to.stride, to.steps + r);
+  }
+}
+
+void CpuKernelSet::LinearPart(MatView x, const Weight& w, Act act, int64_t begin, int64_t end,
+                              std::span<std::byte> rounded, std::span<std::byte> scratch,
+                              MatView out) const {
   const Product& product = ProductOf(w.type);
   const Layout layout(product, isa_.lanes, w.type, w.out, w.in);
-  const LinearBuffers buffers(scratch.data(), product, x.rows, w.in);
-  for (int64_t row = 0; row < x.rows; row += kRows) {
-    Gemm g;
-    g.rows = std::min(kRows, x.rows - row);
-    const float* a = x.row(row);
-    g.a_stride = x.stride;
-    if (product.convert != nullptr) {
-      for (int64_t r = 0; r < g.rows; ++r) {
-        product.convert(x.row(row + r), w.in, buffers.rows + r * buffers.stride, buffers.steps + r);
-      }
-      a = buffers.rows;
-      g.a_stride = buffers.stride;
-    }
-    g.b = w.packed;
-    g.b_depth = layout.groups;
-    g.cols = w.out;
-    g.c = out.row(row);
-    g.c_stride = out.stride;
-    g.widened = buffers.widened;
-    if (w.type == WeightType::kInt8) {
-      g.row_scale = buffers.steps;
-      g.column_scale = reinterpret_cast<const float*>(w.packed + layout.scales);
-      g.offset = reinterpret_cast<const int32_t*>(w.packed + layout.offsets);
-    }
-    for (int64_t term = 0; term < w.in || term == 0; term += kTerms) {
-      g.first = term / product.group;
-      g.a = a + g.first;
-      g.depth = (std::min(kTerms, w.in - term) + product.group - 1) / product.group;
-      g.last = term + kTerms >= w.in;
-      g.bias = g.last ? w.bias : nullptr;
-      g.act = g.last ? act : Act::kNone;
-      g.accumulate = term > 0;
-      product.gemm(g);
-    }
+  const RoundedRows inputs(rounded.data(), product, x.rows, w.in);
+  Gemm g;
+  g.rows = x.rows;
+  const float* const a = product.convert == nullptr ? x.data : inputs.rows;
+  g.a_stride = product.convert == nullptr ? x.stride : inputs.stride;
+  g.b = w.packed + begin * layout.groups * layout.group * ElementBytes(w.type);
+  g.b_depth = layout.groups;
+  g.cols = end - begin;
+  g.c = out.data + begin;
+  g.c_stride = out.stride;
+  g.widened = reinterpret_cast<float*>(scratch.data());
+  if (w.type == WeightType::kInt8) {
+    g.row_scale = inputs.steps;
+    g.column_scale = reinterpret_cast<const float*>(w.packed + layout.scales) + begin;
+    g.offset = reinterpret_cast<const int32_t*>(w.packed + layout.offsets) + begin;
+  }
+  for (int64_t term = 0; term < w.in || term == 0; term += kTerms) {
+    g.first = term / product.group;
+    g.a = a + g.first;
+    g.depth = (std::min(kTerms, w.in - term) + product.group - 1) / product.group;
+    g.last = term + kTerms >= w.in;
+    g.bias = g.last && w.bias != nullptr ? w.bias + begin : nullptr;
+    g.act = g.last ? act : Act::kNone;
+    g.accumulate = term > 0;
+    product.gemm(g);
   }
 }
 

@@ -31,6 +31,12 @@ class CpuKernelSet final : public Kernels {
   void Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch,
               MatView out) const override;
   size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
+  LinearParts PartsOfLinear(int64_t rows, const Weight& w) const override;
+  void RoundInputs(MatView x, int64_t begin, int64_t end, const Weight& w,
+                   std::span<std::byte> rounded) const override;
+  void LinearPart(MatView x, const Weight& w, Act act, int64_t begin, int64_t end,
+                  std::span<std::byte> rounded, std::span<std::byte> scratch,
+                  MatView out) const override;
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void AddAct(MatView a, MatView b, Act act, MatView out) const override;
   void Scale(MatView x, const float* by, MatView out) const override;

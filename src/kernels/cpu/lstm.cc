@@ -49,7 +49,8 @@ void CpuKernelSet::Lstm(const LstmArgs& args, MatView out) const {
     return length(a) != length(b) ? length(a) > length(b) : a < b;
   });
 
-  for (int64_t direction = 0; direction < args.directions; ++direction) {
+  const int64_t last = std::min<int64_t>(args.last_direction, args.directions - 1);
+  for (int64_t direction = args.first_direction; direction <= last; ++direction) {
     std::fill_n(buffers.z, sequences * 4 * hidden, 0.0f);
     std::fill_n(buffers.c, sequences * hidden, 0.0f);
     int64_t active = sequences;

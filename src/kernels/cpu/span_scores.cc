@@ -127,15 +127,16 @@ struct Sequence {
     }
   }
 
-  void Run() const {
+  // Spans of the words [from, to).
+  void Run(int64_t from, int64_t to) const {
     const bool sums = act == Act::kNone && !pairs;
     const int64_t step = sums ? kWords : WordsOfTile(widths);
-    for (int64_t i = 0; i < words(); i += step) {
-      const int64_t last = std::min(i + step, words());
+    for (int64_t i = from; i < to; i += step) {
+      const int64_t last = std::min(i + step, to);
       sums ? Sums(i, last) : Tile(i, last);
     }
     if (pairs) return;
-    for (int64_t i = std::max<int64_t>(0, words() - widths + 1); i < words(); ++i) {
+    for (int64_t i = std::max(from, words() - widths + 1); i < to; ++i) {
       const int64_t valid = words() - i;
       const int64_t first = std::max(valid, only_width);
       const int64_t last = only_width >= 0 ? only_width + 1 : widths;
@@ -163,7 +164,9 @@ void CpuKernelSet::SpanScores(const SpanScoreArgs& args, std::span<float> scores
     const MatView group = args.labels.Rows(args.label_groups[s].begin, args.label_groups[s].end);
     const int64_t first = args.word_begins[s];
     const int64_t last = args.word_begins[s + 1];
-    if (group.rows == 0 || first == last) continue;
+    const int64_t from = std::max<int64_t>(first, args.words.begin);
+    const int64_t to = std::min<int64_t>(last, args.words.end);
+    if (group.rows == 0 || from >= to) continue;
     const Sequence sequence{isa_,
                             buffers,
                             args.start.Rows(first, last),
@@ -175,7 +178,7 @@ void CpuKernelSet::SpanScores(const SpanScoreArgs& args, std::span<float> scores
                             args.act,
                             scores.data() + args.score_begins[s]};
     sequence.PackLabels(group);
-    sequence.Run();
+    sequence.Run(from - first, to - first);
   }
 }
 
