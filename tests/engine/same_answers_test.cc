@@ -17,10 +17,10 @@ namespace waterline {
 namespace {
 
 // One of each kind of attention and head.
-const char* const kCheckpoints[] = {
-    "us_markerV0_proj",          "us_realbuckets", "bb_bert",
-    "bb_deberta_v2_conv_groups", "bb_modernbert",  "bb_mt5_fuse",
-    "bb_llama_causal",           "bb_longformer",  "us_rnn2_pool_last"};
+const char* const kCheckpoints[] = {"us_markerV0_proj",          "us_realbuckets", "bb_bert",
+                                    "bb_deberta_v2_conv_groups", "bb_modernbert",  "bb_mt5_fuse",
+                                    "bb_llama_causal",           "bb_longformer",  "bb_lfm2",
+                                    "us_rnn2_pool_last"};
 
 class SameAnswers : public testing::TestWithParam<const char*> {
  protected:
