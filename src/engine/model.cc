@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "checkpoint/adapter.h"
 #include "encoder/layer_fusion.h"
 #include "engine/precision.h"
 #include "kernels/dry.h"
@@ -15,6 +16,7 @@ namespace waterline {
 namespace {
 
 constexpr const char* kEncoderPrefix = "token_rep_layer.bert_layer.model";
+constexpr const char* kWrapper = "base_model.model";  // Of PEFT.
 constexpr const char* kFusionPrefix = "token_rep_layer.bert_layer.layers_fuser";
 
 // The config of the backbone `name`, which the checkpoint's config gives no `key` for: its own
@@ -102,6 +104,25 @@ Result<void> SetPromptFormat(Checkpoint& checkpoint) {
   return {};
 }
 
+// The scale of the adapter where the backbone in `tensors` is wrapped in one.
+Result<Binder::AdapterScale> FindAdapter(const TensorFile& tensors, const CheckpointFiles& files) {
+  const std::string wrapped = fmt::format("{}.{}.", kEncoderPrefix, kWrapper);
+  const auto first = tensors.tensors().lower_bound(wrapped);
+  if (first == tensors.tensors().end() || !first->first.starts_with(wrapped)) {
+    return Binder::AdapterScale();
+  }
+  for (const std::filesystem::path& directory : {files.directory, files.backbone}) {
+    const Result<std::optional<Adapter>> adapter = ReadAdapter(directory);
+    if (!adapter.ok()) return adapter.error();
+    if (!adapter->has_value()) continue;
+    return Binder::AdapterScale([found = **adapter](int64_t rank) { return found.scale(rank); });
+  }
+  return Error{Code::kBadModel,
+               fmt::format("{} holds a backbone with an adapter, but no adapter_config.json lies "
+                           "beside it or beside the backbone",
+                           files.weights.string())};
+}
+
 Error Problems(const Checkpoint& checkpoint, const BindingReport& report) {
   return {Code::kBadModel, fmt::format("{}: {}", checkpoint.files.weights.string(),
                                        fmt::join(report.problems, "; "))};
@@ -111,8 +132,9 @@ Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
                             std::pmr::memory_resource* memory, const BindingReport& report) {
   Network network;
   const LayerTypes types = TypesOf(checkpoint.precision);
-  Result<std::unique_ptr<Encoder>> encoder =
-      MakeEncoder(checkpoint.backbone, binder.As(types.encoder).In(kEncoderPrefix), memory);
+  Binder backbone = binder.As(types.encoder).In(kEncoderPrefix);
+  if (checkpoint.adapter) backbone = backbone.In(kWrapper).Adapted(checkpoint.adapter);
+  Result<std::unique_ptr<Encoder>> encoder = MakeEncoder(checkpoint.backbone, backbone, memory);
   if (!encoder.ok()) return encoder.error();
   network.encoder = std::move(*encoder);
   if (checkpoint.config.fuse_layers) {
@@ -193,6 +215,9 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
       ChoosePrecision(precision, *directory, tensors->packed_as(), kernels);
   if (!chosen.ok()) return chosen.error();
   checkpoint.precision = *chosen;
+  Result<Binder::AdapterScale> adapter = FindAdapter(*tensors, *files);
+  if (!adapter.ok()) return adapter.error();
+  checkpoint.adapter = std::move(*adapter);
   checkpoint.tensors = std::make_unique<TensorFile>(std::move(*tensors));
   checkpoint.tensors_heap = Reservation(budget, Use::kWeights);
   if (!checkpoint.tensors_heap.Resize(checkpoint.tensors->heap_bytes())) {

@@ -38,6 +38,8 @@ struct Checkpoint {
   BackboneConfig backbone;
   CheckpointFiles files;
   std::unique_ptr<TensorFile> tensors;
+  // The scale of the adapter that the backbone is wrapped in; empty for none.
+  Binder::AdapterScale adapter;
   Reservation tensors_heap;
   std::unique_ptr<Tokenizer> tokenizer;
   LabelSource label_source = LabelSource::kPrompt;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/check.h"
@@ -49,6 +50,12 @@ Binder Binder::As(WeightType type) const {
   return typed;
 }
 
+Binder Binder::Adapted(const AdapterScale& scale) const {
+  Binder adapted = *this;
+  adapted.adapter_ = &scale;
+  return adapted;
+}
+
 std::string Binder::Full(std::string_view name) const {
   return prefix_.empty() ? std::string(name) : fmt::format("{}.{}", prefix_, name);
 }
@@ -57,10 +64,47 @@ std::string Binder::Source::ReadFinite(int64_t first, int64_t count, float* to) 
   const std::span<float> numbers(to, static_cast<size_t>(count));
   const Result<void> read = file->ReadF32(*tensor, first, numbers);
   if (!read.ok()) return fmt::format("{}: {}", name, read.error().message);
+  if (down != nullptr) {
+    std::string problem = AddUpdate(first, count, to);
+    if (!problem.empty()) return problem;
+  }
   if (AllFinite(numbers)) return {};
   const auto bad = std::find_if(numbers.begin(), numbers.end(),
                                 [](float number) { return !std::isfinite(number); });
   return fmt::format("{} holds {}, expected finite numbers", name, *bad);
+}
+
+// In f32 as PEFT merges, a few rows at a time, so that what is needed of B fits the stack.
+std::string Binder::Source::AddUpdate(int64_t first, int64_t count, float* to) const {
+  constexpr int64_t kColumns = 1024;
+  std::array<float, 4096> b;
+  std::array<float, kColumns> a;
+  const int64_t rank = up->shape[1], in = down->shape[1];
+  for (int64_t at = first; at < first + count;) {
+    // Whole rows, or part of one.
+    const int64_t column = at % in;
+    const int64_t left = first + count - at;
+    const int64_t columns = std::min(in - column, left);
+    const int64_t rows =
+        columns < in ? 1 : std::min(left / in, static_cast<int64_t>(b.size()) / rank);
+    Result<void> read =
+        file->ReadF32(*up, at / in * rank, std::span(b).first(static_cast<size_t>(rows * rank)));
+    for (int64_t r = 0; r < rank && read.ok(); ++r) {
+      for (int64_t begin = 0; begin < columns && read.ok(); begin += kColumns) {
+        const int64_t wide = std::min(kColumns, columns - begin);
+        read = file->ReadF32(*down, r * in + column + begin,
+                             std::span(a).first(static_cast<size_t>(wide)));
+        for (int64_t row = 0; row < rows; ++row) {
+          const float factor = scale * b[static_cast<size_t>(row * rank + r)];
+          float* const out = to + (at - first) + row * in + begin;
+          for (int64_t i = 0; i < wide; ++i) out[i] += factor * a[static_cast<size_t>(i)];
+        }
+      }
+    }
+    if (!read.ok()) return fmt::format("{}: {}", name, read.error().message);
+    at += rows * columns;
+  }
+  return {};
 }
 
 std::string Binder::Source::ReadInt8(int64_t first, int64_t count, int64_t width, int8_t* to,
@@ -81,7 +125,11 @@ std::string Binder::Source::ReadInt8(int64_t first, int64_t count, int64_t width
 
 const std::pair<const std::string, StoredTensor>* Binder::Find(
     const std::string& full, std::initializer_list<int64_t> shape) {
-  const auto found = file_->tensors().find(full);
+  auto found = file_->tensors().find(full);
+  if (found == file_->tensors().end() && adapter_ != nullptr) {
+    const size_t dot = full.rfind('.');
+    found = file_->tensors().find(full.substr(0, dot) + ".base_layer" + full.substr(dot));
+  }
   if (found == file_->tensors().end()) {
     const Error error = file_->Require(full).error();
     report_->problems.push_back(
@@ -101,9 +149,9 @@ const std::pair<const std::string, StoredTensor>* Binder::Find(
 
 Binder::Source Binder::Read(std::string_view name, std::initializer_list<int64_t> shape,
                             const TensorUse& use) {
-  const std::string full = Full(name);
-  const auto* found = Find(full, shape);
+  const auto* found = Find(Full(name), shape);
   if (found == nullptr) return {};
+  const std::string& full = found->first;
   const StoredTensor& tensor = found->second;
   if (!IsFloat(tensor.type)) {
     report_->problems.push_back(
@@ -117,7 +165,44 @@ Binder::Source Binder::Read(std::string_view name, std::initializer_list<int64_t
   uses.part_of_map |= use.part_of_map;
   uses.rows_in_file |= use.rows_in_file;
   uses.exact |= use.exact;
-  return {.file = file_, .tensor = &tensor, .name = found->first};
+  Source source{.file = file_, .tensor = &tensor, .name = found->first};
+  if (adapter_ != nullptr) FindUpdate(full, source);
+  return source;
+}
+
+void Binder::FindUpdate(const std::string& full, Source& source) {
+  constexpr std::string_view kBase = ".base_layer.weight";
+  if (!full.ends_with(kBase)) return;
+  const std::string stem = full.substr(0, full.size() - kBase.size());
+  const auto find = [&](std::string_view which) {
+    for (const char* adapter : {".default", ""}) {
+      const auto found = file_->tensors().find(fmt::format("{}.{}{}.weight", stem, which, adapter));
+      if (found != file_->tensors().end()) return found;
+    }
+    return file_->tensors().end();
+  };
+  const auto down = find("lora_A"), up = find("lora_B");
+  const auto& shape = source.tensor->shape;
+  const auto end = file_->tensors().end();
+  const bool fits = down != end && up != end && shape.size() == 2 &&
+                    down->second.shape.size() == 2 && up->second.shape.size() == 2 &&
+                    down->second.shape[1] == shape[1] && up->second.shape[0] == shape[0] &&
+                    down->second.shape[0] == up->second.shape[1] && up->second.shape[1] > 0 &&
+                    up->second.shape[1] <= 4096;
+  TensorUse& use = report_->used[full];
+  if (!fits || use.rows_in_file) {
+    report_->problems.push_back(
+        fmt::format("{} has no lora_A [r, in] and lora_B [out, r] of a linear map", stem));
+    return;
+  }
+  source.down = &down->second;
+  source.up = &up->second;
+  source.scale = static_cast<float>((*adapter_)(up->second.shape[1]));
+  use.exact = true;  // The sum is rounded, not the base.
+  for (const auto& part : {down, up}) {
+    const auto [known, first] = report_->used.try_emplace(part->first, TensorUse{.exact = true});
+    if (first) report_->parameters += part->second.elements();
+  }
 }
 
 Binder::Source Binder::ReadMap(std::string_view name, int64_t out, int64_t in) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <span>
@@ -66,6 +67,11 @@ class Binder {
   // The same, with linear maps packed as `type`; f32 at first. LSTMs' recurrent matrices, tables
   // and vectors are f32 always.
   Binder As(WeightType type) const;
+
+  // The same for a part of a model that PEFT has wrapped: linear maps are `name`.base_layer plus
+  // `scale`(rank) times their low-rank update. `scale` must outlive this and what is made from it.
+  using AdapterScale = std::function<double(int64_t rank)>;
+  Binder Adapted(const AdapterScale& scale) const;
 
   bool measuring() const { return jobs_ == nullptr; }
 
@@ -139,9 +145,15 @@ class Binder {
     const StoredTensor* tensor = nullptr;  // nullptr: there is none, and the report says why.
     std::string_view name = {};
     const StoredTensor* scales = nullptr;  // [rows] of an int8 tensor.
+    // An update of a linear map [out, in]: + scale up down.
+    const StoredTensor* down = nullptr;  // lora_A [r, in]
+    const StoredTensor* up = nullptr;    // lora_B [out, r]
+    float scale = 0;
 
     // Elements [first, first + count) as f32, which must be finite; what is wrong, or "".
     std::string ReadFinite(int64_t first, int64_t count, float* to) const;
+    // Adds the update to elements [first, first + count).
+    std::string AddUpdate(int64_t first, int64_t count, float* to) const;
     // Rows [first, first + count) of `width` int8, and their scales; what is wrong, or "".
     std::string ReadInt8(int64_t first, int64_t count, int64_t width, int8_t* to,
                          float* scales_to) const;
@@ -156,6 +168,8 @@ class Binder {
                                                          std::initializer_list<int64_t> shape);
   Weight StackMaps(std::span<const Map> maps, int64_t in, bool bias);
   std::string Full(std::string_view name) const;
+  // The update of the map whose weight is called `full`, into `source`.
+  void FindUpdate(const std::string& full, Source& source);
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
   // Takes the memory of a weight [out, in] and returns it, nullptr when measuring.
@@ -181,6 +195,7 @@ class Binder {
   BindingReport* report_;
   std::string prefix_;
   WeightType type_ = WeightType::kF32;
+  const AdapterScale* adapter_ = nullptr;
 };
 
 }  // namespace waterline

@@ -7,6 +7,8 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
+#include <tuple>
 
 #include "engine/models.h"
 #include "engine/random_texts.h"
@@ -62,8 +64,44 @@ TEST(Precision, ShorterTypesFindWhatF32Finds) {
   }
 }
 
+// The score of every span and label.
+std::map<std::tuple<uint64_t, uint64_t, int32_t>, float> AllScores(const Extraction& extraction) {
+  std::map<std::tuple<uint64_t, uint64_t, int32_t>, float> scores;
+  for (const Entity& e : extraction.entities) scores[{e.start, e.end, e.label}] = e.score;
+  return scores;
+}
+
+// Weights at random find nothing worth comparing, so all scores are compared.
+TEST(Precision, ShorterTypesStayNearF32OnEveryBackbone) {
+  const ExtractOptions all{.threshold = 1e-6f, .nested = true, .multi_label = true};
+  for (const char* model : {"bb_albert", "bb_bert", "bb_deberta_v1", "bb_distilbert", "bb_electra",
+                            "bb_lfm2", "bb_llama_causal", "bb_longformer", "bb_modernbert",
+                            "bb_mt5", "bb_roberta", "bb_t5_relu"}) {
+    const auto expected = MustExtract(MustLoad(GoldenModel(model)), kTexts, kLabels, all);
+    for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
+      SCOPED_TRACE(std::string(model) + " " + PrecisionName(dtype));
+      const auto found =
+          MustExtract(MustLoad(GoldenModel(model), {.dtype = dtype}), kTexts, kLabels, all);
+      double sum = 0;
+      int64_t count = 0;
+      for (size_t t = 0; t < kTexts.size(); ++t) {
+        const auto other = AllScores(found[t]);
+        for (const auto& [key, score] : AllScores(expected[t])) {
+          const auto same = other.find(key);
+          sum += std::abs(score - (same == other.end() ? 0.f : same->second));
+          ++count;
+        }
+      }
+      EXPECT_GT(count, 100);
+      EXPECT_LT(sum / static_cast<double>(count), dtype == Precision::kBf16 ? 0.02 : 0.1);
+    }
+  }
+}
+
 TEST(Precision, ATextHasTheSameAnswerAloneInABatchAndWithAnyThreadsAndBudget) {
-  for (const std::string& model : {DefaultModel(), GoldenModel("us_markerV0_proj")}) {
+  for (const std::string& model :
+       {DefaultModel(), GoldenModel("us_markerV0_proj"), GoldenModel("bb_modernbert"),
+        GoldenModel("bb_mt5_fuse"), GoldenModel("bb_llama_causal")}) {
     for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
       SCOPED_TRACE(model + " " + PrecisionName(dtype));
       const size_t smallest = Inspect(model, {.threads = 1, .dtype = dtype})->smallest_budget;
