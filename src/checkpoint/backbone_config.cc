@@ -322,16 +322,76 @@ void ReadT5(Fields& fields, BackboneConfig& config) {
   fields.Text("dense_act_fn", config.activation);
 }
 
-void ReadLlama(Fields& fields, BackboneConfig& config) {
-  ReadShape(fields, {.norm_eps = "rms_norm_eps"}, config);
+void ReadGroupedHeads(Fields& fields, BackboneConfig& config) {
   fields.Integer("head_dim", config.head_size, 2, kMostColumns);
   if (config.head_size == 0) NeedWholeHeads(fields, {}, config);
-  config.key_heads = config.heads;
+  if (config.key_heads == 0) config.key_heads = config.heads;
   fields.Integer("num_key_value_heads", config.key_heads, 1, kMostColumns);
   if (config.heads % config.key_heads != 0) {
     fields.Wrong(fmt::format("num_attention_heads {} is no multiple of num_key_value_heads {}",
                              config.heads, config.key_heads));
   }
+}
+
+// Which layers have attention: a list of kinds, or of indices in older files; all without either.
+void ReadOperators(Fields& fields, BackboneConfig& config) {
+  const auto layers = static_cast<size_t>(config.layers);
+  config.convolutions.assign(layers, false);
+  if (const std::optional<dom::element> value = fields.Value("layer_types")) {
+    constexpr std::string_view kWanted = "a list of full_attention and conv, one for each layer";
+    dom::array list;
+    if (value->get(list) != simdjson::SUCCESS || list.size() != layers) {
+      return fields.Wrong("layer_types", *value, kWanted);
+    }
+    size_t i = 0;
+    for (const dom::element item : list) {
+      std::string_view type;
+      if (item.get(type) != simdjson::SUCCESS || (type != "full_attention" && type != "conv")) {
+        return fields.Wrong("layer_types", *value, kWanted);
+      }
+      config.convolutions[i++] = type == "conv";
+    }
+  } else if (const std::optional<dom::element> indices = fields.Value("full_attn_idxs")) {
+    dom::array list;
+    if (indices->get(list) != simdjson::SUCCESS) {
+      return fields.Wrong("full_attn_idxs", *indices, "a list of layers");
+    }
+    config.convolutions.assign(layers, true);
+    for (const dom::element item : list) {
+      uint64_t layer = 0;
+      if (item.get(layer) != simdjson::SUCCESS || layer >= layers) {
+        return fields.Wrong("full_attn_idxs", *indices, "a list of layers");
+      }
+      config.convolutions[layer] = false;
+    }
+  }
+}
+
+void ReadLfm2(Fields& fields, BackboneConfig& config) {
+  ReadShape(fields, {.norm_eps = "norm_eps"}, config);
+  ReadGroupedHeads(fields, config);
+  ReadOperators(fields, config);
+  fields.Flag("conv_bias", config.conv_bias);
+  fields.Integer("conv_L_cache", config.conv_kernel_size, 1, kMostWidth);
+  ReadRope(fields, config.rope);
+  fields.Real("theta", config.rope.theta);  // As the first files call it.
+  fields.Integer("block_ff_dim", config.intermediate, 1, kMostColumns);
+  bool adjusted = true;
+  double multiplier = 1;
+  int64_t multiple = 256;
+  fields.Flag("block_auto_adjust_ff_dim", adjusted);
+  fields.Real("block_ffn_dim_multiplier", multiplier);
+  fields.Integer("block_multiple_of", multiple, 1, kMostColumns);
+  if (!adjusted) return;
+  config.intermediate = 2 * config.intermediate / 3;
+  if (fields.IsNull("block_ffn_dim_multiplier")) return;
+  config.intermediate = static_cast<int64_t>(multiplier * static_cast<double>(config.intermediate));
+  config.intermediate = (config.intermediate + multiple - 1) / multiple * multiple;
+}
+
+void ReadLlama(Fields& fields, BackboneConfig& config) {
+  ReadShape(fields, {.norm_eps = "rms_norm_eps"}, config);
+  ReadGroupedHeads(fields, config);
   fields.Flag("attention_bias", config.attention_bias);
   fields.Flag("mlp_bias", config.mlp_bias);
   ReadRope(fields, config.rope);
@@ -392,6 +452,16 @@ constexpr Kind kKinds[] = {
        return config;
      },
      ReadElectra},
+    {"lfm2",
+     [] {
+       BackboneConfig config = Defaults({65536, 2560, 32, 32, 12288, 128000, 1e-5});
+       config.activation = "silu";
+       config.key_heads = 8;
+       config.conv_kernel_size = 3;
+       config.rope.theta = 1000000;
+       return config;
+     },
+     ReadLfm2},
     {"llama",
      [] {
        BackboneConfig config = Defaults({32000, 4096, 32, 32, 11008, 2048, 1e-6});

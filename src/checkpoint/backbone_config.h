@@ -54,7 +54,7 @@ struct BackboneConfig {
   int64_t position_terms = 0;     // Entries of pos_att_type.
   bool talking_head = false;
   bool position_biased_input = true;
-  int64_t conv_kernel_size = 0;
+  int64_t conv_kernel_size = 0;  // lfm2: conv_L_cache
   int64_t conv_groups = 1;
   std::string conv_act = "tanh";
 
@@ -66,13 +66,17 @@ struct BackboneConfig {
   // each side in layer i; 0 for all of the text. Empty: all in every layer.
   std::vector<int64_t> windows;
 
-  // modernbert, llama, qwen2
+  // modernbert, lfm2, llama, qwen2
   Rope rope;        // rope_theta; modernbert: global_rope_theta, of layers that see all.
   Rope local_rope;  // modernbert: local_rope_theta, of the others.
   bool norm_bias = false;
   bool attention_bias = false;
   bool mlp_bias = false;
   int64_t key_heads = 0;  // num_key_value_heads
+
+  // lfm2: the layers that have a convolution in place of attention.
+  std::vector<bool> convolutions;
+  bool conv_bias = false;
 
   // t5, mt5
   bool gated = false;                   // is_gated_act

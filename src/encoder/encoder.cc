@@ -16,6 +16,7 @@ Result<std::unique_ptr<Encoder>> MakeEncoder(const BackboneConfig& config, Binde
   if (type == "deberta") return DebertaV2::MakeFirst(config, weights, memory);
   if (type == "deberta-v2") return DebertaV2::Make(config, weights, memory);
   if (type == "distilbert") return Bert::MakeDistilbert(config, weights);
+  if (type == "lfm2") return PreNorm::MakeLfm2(config, weights, memory);
   if (type == "llama" || type == "qwen2") return PreNorm::MakeLlama(config, weights, memory);
   if (type == "modernbert") return PreNorm::MakeModernBert(config, weights, memory);
   if (type == "t5" || type == "mt5") return PreNorm::MakeT5(config, weights, memory);

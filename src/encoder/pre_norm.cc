@@ -1,4 +1,4 @@
-// Pre-norm transformers: ModernBERT, T5, Llama.
+// Pre-norm transformers: ModernBERT, T5, Llama, LFM2.
 //
 // Paper   Xiong et al. 2020, arXiv:2002.04745 (pre-norm); Su et al. 2021, "RoFormer",
 //         arXiv:2104.09864 (rotary positions).
@@ -19,6 +19,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace waterline {
 namespace {
@@ -55,11 +56,6 @@ Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
   Mat x = ops.Embed({.ids = batch.ids, .words = words_}, "hidden states");
   if (embedding_norm_) ops.LayerNorm(x, *embedding_norm_);
 
-  const RelativeTerms relative{.keys = {},
-                               .queries = {},
-                               .bias = bias_,
-                               .bucket = bucket_,
-                               .reach = static_cast<int64_t>(bucket_.size()) / 2};
   Mat added;  // To x, by the next norm.
   for (const Layer& l : layers_) {
     Mat y;
@@ -70,18 +66,7 @@ Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
     }
     Mat qkv = ops.Linear(l.attention_norm ? y : x, l.qkv, Act::kNone, "queries, keys, values");
     y.Release();
-    if (!l.angles.empty()) {
-      const int turned = heads_ + key_heads_;
-      ops.Rotate(qkv.view().Cols(0, turned * l.angles.cols), l.angles, batch.positions, turned);
-    }
-    Mat z = ops.Attention(qkv, batch.begins,
-                          {.heads = heads_,
-                           .key_heads = key_heads_,
-                           .scale = scale_,
-                           .relative = bias_.rows > 0 ? &relative : nullptr,
-                           .window = l.window,
-                           .causal = causal_});
-    qkv.Release();
+    Mat z = Mix(ops, batch, l, std::move(qkv));
     if (&l == &layers_.back() && tap == nullptr) {
       z = ops.Pool(z, batch.read, Pooling::kFirst, "attention");
       x = ops.Pool(x, batch.read, Pooling::kFirst, "hidden states");
@@ -95,6 +80,33 @@ Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
   Mat y = ops.AddNorm(x, added, final_norm_, "hidden states");
   if (tap != nullptr) tap->Take(ops, taps_normalised_ ? y : x);
   return y;
+}
+
+Mat PreNorm::Mix(Ops& ops, const Batch& batch, const Layer& l, Mat qkv) const {
+  if (l.kernel > 0) {
+    return ops.GatedConv(
+        {.x = qkv, .begins = batch.begins, .kernel = l.kernel, .taps = l.taps, .bias = l.taps_bias},
+        "convolution");
+  }
+  const int64_t width = qkv.cols() / (heads_ + 2 * key_heads_);
+  const int64_t queries = heads_ * width, keys = key_heads_ * width;
+  if (l.query_norm) ops.NormHeads(qkv.view().Cols(0, queries), *l.query_norm);
+  if (l.key_norm) ops.NormHeads(qkv.view().Cols(queries, queries + keys), *l.key_norm);
+  if (!l.angles.empty()) {
+    ops.Rotate(qkv.view().Cols(0, queries + keys), l.angles, batch.positions, heads_ + key_heads_);
+  }
+  const RelativeTerms relative{.keys = {},
+                               .queries = {},
+                               .bias = bias_,
+                               .bucket = bucket_,
+                               .reach = static_cast<int64_t>(bucket_.size()) / 2};
+  return ops.Attention(qkv, batch.begins,
+                       {.heads = heads_,
+                        .key_heads = key_heads_,
+                        .scale = scale_,
+                        .relative = bias_.rows > 0 ? &relative : nullptr,
+                        .window = l.window,
+                        .causal = causal_});
 }
 
 Result<std::unique_ptr<PreNorm>> PreNorm::Start(const BackboneConfig& config,

@@ -12,7 +12,7 @@
 namespace waterline {
 
 // Transformers that normalise what goes into a layer instead of what comes out; see pre_norm.cc for
-// what they compute and modernbert.cc, t5.cc and llama.cc for what they are made from.
+// what they compute and modernbert.cc, t5.cc, llama.cc and lfm2.cc for what they are made from.
 class PreNorm final : public Encoder {
  public:
   struct Layer {
@@ -22,7 +22,12 @@ class PreNorm final : public Encoder {
     Weight up;  // [2 F, D] where the feed-forward is gated.
     Weight down;
     int64_t window = kAllKeys;
-    MatView angles = {};  // Of queries and keys; empty() for none.
+    MatView angles = {};                       // Of queries and keys; empty() for none.
+    std::optional<Norm> query_norm, key_norm;  // Of each head.
+    // A convolution in place of attention where there are taps [kernel, D]; qkv is its input [3 D].
+    int64_t kernel = 0;
+    const float* taps = nullptr;
+    const float* taps_bias = nullptr;
   };
 
   // Errors of all: kUnsupported  an activation that is not known.
@@ -33,6 +38,8 @@ class PreNorm final : public Encoder {
                                                  std::pmr::memory_resource* memory);
   static Result<std::unique_ptr<Encoder>> MakeLlama(const BackboneConfig& config, Binder weights,
                                                     std::pmr::memory_resource* memory);
+  static Result<std::unique_ptr<Encoder>> MakeLfm2(const BackboneConfig& config, Binder weights,
+                                                   std::pmr::memory_resource* memory);
   explicit PreNorm(std::pmr::memory_resource* memory) : memory_(memory), bucket_(memory) {}
 
   using Encoder::Forward;
@@ -45,6 +52,8 @@ class PreNorm final : public Encoder {
   // An encoder without weights. Errors: as all.
   static Result<std::unique_ptr<PreNorm>> Start(const BackboneConfig& config,
                                                 std::pmr::memory_resource* memory);
+  // What the tokens of a sequence tell each other, before the output map.
+  Mat Mix(Ops& ops, const Batch& batch, const Layer& l, Mat qkv) const;
   // Cosines, then sines, of position p times the frequencies of a head: row p of [longest_, d].
   MatView Angles(const Rope& rope, int64_t head_width);
 

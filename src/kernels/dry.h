@@ -41,6 +41,7 @@ class DryKernels final : public Kernels {
   size_t SpanScoreScratchBytes(int64_t features, int64_t widths,
                                int64_t most_labels) const override;
   void Unfold(MatView, SequenceBegins, int64_t, int64_t, MatView) const override {}
+  void GatedConv(const GatedConvArgs&, MatView) const override {}
   void MixLayers(const MixArgs&, MatView) const override {}
   size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange>, MatView) const override {}

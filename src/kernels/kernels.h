@@ -88,6 +88,15 @@ struct MixArgs {
   std::span<std::byte> scratch;         // MixScratchBytes; 64-byte aligned.
 };
 
+// A convolution along each sequence between two gates; see Kernels::GatedConv.
+struct GatedConvArgs {
+  MatView x;  // [T, 3 D]
+  SequenceBegins begins;
+  int64_t kernel = 1;
+  const float* taps = nullptr;  // [kernel, D]
+  const float* bias = nullptr;  // [D], or nullptr.
+};
+
 struct LstmArgs {
   MatView
       gates;  // [W, 8 H]: x Wihᵀ + b_ih + b_hh, forward i f g o then backward i f g o, H wide each.
@@ -200,6 +209,9 @@ class Kernels {
   // sequence of row t. Rows [first, first + out.rows) of x only.
   virtual void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
                       MatView out) const = 0;
+  // out[t, c] = x[t, D + c] (bias[c] + sum over j of taps[j, c] v[t - kernel + 1 + j, c]), where
+  // v[t, c] = x[t, c] x[t, 2 D + c], and 0 before the sequence.
+  virtual void GatedConv(const GatedConvArgs& args, MatView out) const = 0;
   // out[r] = sum over k of s_k layers[k R + r], s = sigmoid(W2 relu(W1 z + b1) + b2) of the row's
   // sequence b, z_k = squeeze · means[k B + b] + squeeze_bias (squeeze and excitation,
   // arXiv:1709.01507, over layers).

@@ -377,6 +377,19 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
   return w;
 }
 
+const float* Binder::Taps(std::string_view name, int64_t channels, int64_t kernel) {
+  float* const taps = TakeFloats(kernel * channels);
+  const Source source = Read(fmt::format("{}.weight", name), {channels, 1, kernel});
+  Leave(Stage::kRead, {source}, 1, kernel * channels, [=](int64_t, float* scratch) {
+    std::string problem = source.ReadFinite(0, kernel * channels, scratch);
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t j = 0; j < kernel; ++j) taps[j * channels + c] = scratch[c * kernel + j];
+    }
+    return problem;
+  });
+  return taps;
+}
+
 Weight Binder::ConvTap(std::string_view name, std::string_view bias, int64_t out, int64_t in,
                        int64_t kernel, int64_t tap) {
   Weight w;

@@ -98,6 +98,9 @@ class Binder {
   // Conv1d `name`.weight [out, in / groups, kernel] and bias, as a linear map over windows
   // [in * kernel] (column c * kernel + j).
   Weight Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups, int64_t kernel);
+  // `name`.weight [channels, 1, kernel] of a convolution whose channels are apart, as
+  // [kernel, channels].
+  const float* Taps(std::string_view name, int64_t channels, int64_t kernel);
   // What a convolution with the tensor `name` [out, in, kernel] multiplies the row at offset `tap`
   // of its window with; `bias` is the name of a tensor [out], or empty.
   Weight ConvTap(std::string_view name, std::string_view bias, int64_t out, int64_t in,

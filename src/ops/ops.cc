@@ -160,6 +160,14 @@ void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
   kernels_.AddLayerNorm(x, residual, norm, x);
 }
 
+void Ops::NormHeads(MatView x, const Norm& norm) {
+  WATERLINE_CHECK(x.cols % norm.width == 0);
+  for (int64_t begin = 0; begin < x.cols; begin += norm.width) {
+    const MatView head = x.Cols(begin, begin + norm.width);
+    kernels_.AddLayerNorm(head, {}, norm, head);
+  }
+}
+
 Mat Ops::AddNorm(Mat& x, MatView delta, const Norm& norm, const char* name) {
   WATERLINE_CHECK(x.cols() == norm.width);
   WATERLINE_CHECK(delta.empty() || (delta.rows == x.rows() && delta.cols == x.cols()));
@@ -256,6 +264,13 @@ Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begin
     kernels_.Unfold(x, begins, kernel, begin, part);
     kernels_.Linear(part, w, act, Scratch(scratch), out.view().Rows(begin, end));
   }
+  return out;
+}
+
+Mat Ops::GatedConv(const GatedConvArgs& args, const char* name) {
+  WATERLINE_CHECK(args.x.cols % 3 == 0);
+  Mat out(arena_, args.x.rows, args.x.cols / 3, name);
+  kernels_.GatedConv(args, out);
   return out;
 }
 

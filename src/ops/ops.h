@@ -55,6 +55,8 @@ class Ops {
   // LayerNorm(x + residual), written over x.
   void AddLayerNorm(Mat& x, MatView residual, const Norm& norm);
   void LayerNorm(Mat& x, const Norm& norm) { AddLayerNorm(x, {}, norm); }
+  // The norm of each of the heads side by side in x, in place.
+  void NormHeads(MatView x, const Norm& norm);
   // x += delta, then the norm of it: the stream of a pre-norm layer and what it goes on with.
   // `delta` may be empty().
   Mat AddNorm(Mat& x, MatView delta, const Norm& norm, const char* name);
@@ -81,6 +83,8 @@ class Ops {
   // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as
   // a dense weight [D, D kernel]), followed by `act`.
   Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
+  // See Kernels::GatedConv.
+  Mat GatedConv(const GatedConvArgs& args, const char* name);
   Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);
   // The same, to rows that are there.
   void PoolInto(MatView x, std::span<const RowRange> ranges, Pooling pooling, MatView out);

@@ -105,6 +105,27 @@ TEST_P(PreNormTest, RotateTurnsEachHead) {
   }
 }
 
+TEST_P(PreNormTest, GatedConvStaysInItsSequence) {
+  const std::vector<int32_t> begins = BeginsOf({5, 1, 0, 9});
+  for (const int64_t kernel : {1, 3, 4}) {
+    for (const bool has_bias : {false, true}) {
+      SCOPED_TRACE(testing::Message() << kernel << " taps, bias " << has_bias);
+      OwnedMat x = RandomMat(15, 3 * 21, 1);
+      const std::vector<float> taps = RandomFloats(kernel * 21, 2), bias = RandomFloats(21, 3);
+      const GatedConvArgs args{.x = x,
+                               .begins = begins,
+                               .kernel = kernel,
+                               .taps = taps.data(),
+                               .bias = has_bias ? bias.data() : nullptr};
+      OwnedMat out(15, 21), expected(15, 21);
+      kernels().GatedConv(args, out);
+      reference().GatedConv(args, expected);
+      EXPECT_LE(LargestDifference(out, expected), kTolerance);
+      EXPECT_TRUE(out.PaddingUntouched());
+    }
+  }
+}
+
 TEST_P(PreNormTest, MixLayersWeighsEachSequenceByItsOwnMeans) {
   for (const auto& [layers, width] : {std::pair<int64_t, int64_t>{4, 32}, {12, 100}, {1, 7}}) {
     SCOPED_TRACE(testing::Message() << layers << " layers of " << width);

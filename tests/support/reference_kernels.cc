@@ -366,6 +366,24 @@ void ReferenceKernels::Unfold(MatView x, SequenceBegins begins, int64_t kernel, 
   }
 }
 
+void ReferenceKernels::GatedConv(const GatedConvArgs& args, MatView out) const {
+  const int64_t width = out.cols;
+  for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
+    for (int64_t t = args.begins[s]; t < args.begins[s + 1]; ++t) {
+      for (int64_t c = 0; c < width; ++c) {
+        double sum = args.bias == nullptr ? 0 : args.bias[c];
+        for (int64_t j = 0; j < args.kernel; ++j) {
+          const int64_t source = t - args.kernel + 1 + j;
+          if (source < args.begins[s]) continue;
+          const float* row = args.x.row(source);
+          sum += static_cast<double>(args.taps[j * width + c]) * row[c] * row[2 * width + c];
+        }
+        out.row(t)[c] = static_cast<float>(sum * args.x.row(t)[width + c]);
+      }
+    }
+  }
+}
+
 void ReferenceKernels::MixLayers(const MixArgs& args, MatView out) const {
   const int64_t sequences = static_cast<int64_t>(args.begins.size()) - 1;
   const int64_t layers = args.means.rows / sequences;

@@ -45,6 +45,7 @@ class ReferenceKernels final : public Kernels {
   size_t SpanScoreScratchBytes(int64_t, int64_t, int64_t) const override { return 0; }
   void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
               MatView out) const override;
+  void GatedConv(const GatedConvArgs& args, MatView out) const override;
   void MixLayers(const MixArgs& args, MatView out) const override;
   size_t MixScratchBytes(int64_t, int64_t) const override { return 0; }
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;

@@ -343,6 +343,26 @@ void CpuKernelSet::Unfold(MatView x, SequenceBegins begins, int64_t kernel, int6
   }
 }
 
+void CpuKernelSet::GatedConv(const GatedConvArgs& args, MatView out) const {
+  const int64_t width = out.cols;
+  size_t sequence = 0;
+  for (int64_t t = 0; t < out.rows; ++t) {
+    while (args.begins[sequence + 1] <= t) ++sequence;
+    float* const to = out.row(t);
+    args.bias == nullptr ? std::fill_n(to, width, 0.f) : std::copy_n(args.bias, width, to);
+    for (int64_t j = 0; j < args.kernel; ++j) {
+      const int64_t source = t - args.kernel + 1 + j;
+      if (source < args.begins[sequence]) continue;
+      const float* const a = args.x.row(source);
+      const float* const b = a + 2 * width;
+      const float* const tap = args.taps + j * width;
+      for (int64_t c = 0; c < width; ++c) to[c] += tap[c] * (a[c] * b[c]);
+    }
+    const float* const gate = args.x.row(t) + width;
+    for (int64_t c = 0; c < width; ++c) to[c] *= gate[c];
+  }
+}
+
 size_t CpuKernelSet::MixScratchBytes(int64_t layers, int64_t middle) const {
   return static_cast<size_t>(2 * layers + middle) * sizeof(float);
 }

@@ -50,6 +50,7 @@ class CpuKernelSet final : public Kernels {
                                int64_t most_labels) const override;
   void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
               MatView out) const override;
+  void GatedConv(const GatedConvArgs& args, MatView out) const override;
   void MixLayers(const MixArgs& args, MatView out) const override;
   size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
