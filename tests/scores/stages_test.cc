@@ -135,6 +135,10 @@ TEST_P(Stages, EqualTheReference) {
   if (!config->encoder || config->class_token_index < 0) {
     GTEST_SKIP() << "needs the tokenizer for its ids; covered by test_engine";
   }
+  if (config->precomputed_prompts) {
+    GTEST_SKIP() << "its labels are stored vectors, which the engine hands in; covered by "
+                    "test_engine";
+  }
   fs::path weights = directory / "checkpoint" / "model.safetensors";
   if (!fs::exists(weights)) weights = directory / "checkpoint" / "pytorch_model.bin";
   const Result<TensorFile> file = TensorFile::Open(weights);
