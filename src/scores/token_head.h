@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <memory_resource>
 
+#include "scores/context_encoder.h"
 #include "scores/head.h"
 #include "scores/span_marker.h"
 #include "scores/token_scorer.h"
@@ -14,7 +16,8 @@ namespace waterline {
 class TokenHead final : public Head {
  public:
   static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config,
-                                            const BackboneConfig& backbone, Binder weights);
+                                            const BackboneConfig& backbone, Binder weights,
+                                            std::pmr::memory_resource* memory);
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
   BatchRules rules() const override {
@@ -35,7 +38,9 @@ class TokenHead final : public Head {
   int64_t width_ = 0;  // D
   WordVectors words_;
   TokenScorer scorer_;
-  std::unique_ptr<SpanMarker> spans_;  // With represent_spans.
+  // With represent_spans.
+  std::unique_ptr<ContextEncoder> context_;  // In front of the spans; nullptr for none.
+  std::unique_ptr<SpanMarker> spans_;
 };
 
 }  // namespace waterline
