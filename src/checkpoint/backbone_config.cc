@@ -524,11 +524,13 @@ std::string KnownModelTypes() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type) {
+BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type,
+                            const std::function<void(BackboneConfig&)>& adjust) {
   BackboneConfig config;
   for (const Kind& kind : kKinds) {
     if (kind.model_type != model_type) continue;
     config = kind.defaults();
+    if (adjust) adjust(config);
     kind.read(fields, config);
   }
   config.model_type = model_type;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -91,7 +92,9 @@ std::string KnownModelTypes();
 
 // The backbone that `fields` describes. An unknown `model_type` keeps nothing but its name:
 // MakeEncoder refuses it. Wrong values are noted in `fields`.
-BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type);
+// `adjust` may change the defaults of its kind, which are those of transformers.
+BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type,
+                            const std::function<void(BackboneConfig&)>& adjust = {});
 
 // Parses a backbone's config.json.
 Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file);

@@ -89,21 +89,18 @@ void ReadSpanEncoder(Fields& fields, GlinerConfig& config) {
     constexpr std::string_view kCells[] = {"lstm"};
     context->OneOf("rnn_type", kind, kCells);
   } else if (!span.kind.empty()) {
-    span.encoder = ReadBackbone(*context, span.kind);
-    int64_t& hidden = span.encoder.hidden_size;
-    int64_t& heads = span.encoder.heads;
-    if (!context->Has("hidden_size")) hidden = config.hidden_size;
-    if (!context->Has("num_hidden_layers")) span.encoder.layers = 1;
-    if (!context->Has("num_attention_heads")) {
-      heads = std::max<int64_t>(1, hidden / 64);
-      while (hidden % heads != 0) --heads;
-    }
-    if (!context->Has("intermediate_size")) span.encoder.intermediate = 4 * hidden;
-    if (span.kind == "deberta-v2") {
-      if (!context->Has("relative_attention")) span.encoder.relative_attention = true;
-      if (!context->Has("pos_att_type")) span.encoder.c2p = span.encoder.p2c = true;
-      if (!context->Has("max_relative_positions")) span.encoder.max_relative_positions = 512;
-    }
+    int64_t hidden = config.hidden_size;
+    context->Integer("hidden_size", hidden, 1, kMostColumns);
+    span.encoder = ReadBackbone(*context, span.kind, [&](BackboneConfig& defaults) {
+      defaults.hidden_size = hidden;
+      defaults.layers = 1;
+      defaults.heads = std::max<int64_t>(1, hidden / 64);
+      while (hidden % defaults.heads != 0) --defaults.heads;
+      defaults.intermediate = 4 * hidden;
+      defaults.relative_attention = true;
+      defaults.max_relative_positions = 512;
+    });
+    if (!context->Has("pos_att_type")) span.encoder.c2p = span.encoder.p2c = true;
   } else if (!context->Has("model_type")) {
     context->Wrong("model_type is absent, but must be one of deberta-v2, modernbert, rnn");
   }

@@ -23,9 +23,10 @@ Result<std::unique_ptr<Encoder>> DebertaV2::MakeFirst(const BackboneConfig& conf
     return Error{Code::kUnsupported,
                  "talking_head = true of the DeBERTa backbone is not supported"};
   }
-  Result<std::unique_ptr<DebertaV2>> started = Start(config, weights, memory);
+  Result<std::unique_ptr<DebertaV2>> started = Start(config, memory);
   if (!started.ok()) return started.error();
   DebertaV2* const model = started->get();
+  model->BindEmbeddings(config, weights.In("embeddings"));
   const int64_t D = config.hidden_size, F = config.intermediate, d = D / config.heads;
   const int64_t span =
       config.max_relative_positions >= 1 ? config.max_relative_positions : config.max_positions;

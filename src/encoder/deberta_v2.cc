@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace waterline {
 
@@ -37,10 +38,15 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
                     "hidden states");
   if (embedding_projection_) x = ops.Linear(x, *embedding_projection_, Act::kNone, "hidden states");
   ops.LayerNorm(x, embedding_norm_);
+  return Layers(ops, std::move(x), batch.begins, tap == nullptr ? &batch.read : nullptr, tap);
+}
+
+Mat DebertaV2::Layers(Ops& ops, Mat x, SequenceBegins begins,
+                      const std::pmr::vector<RowRange>* read, LayerTap* tap) const {
   Mat convolved;
   if (convolution_) {
     convolved =
-        ops.Conv1d(x, convolution_->weight, convolution_->kernel, batch.begins, convolution_->act);
+        ops.Conv1d(x, convolution_->weight, convolution_->kernel, begins, convolution_->act);
   }
 
   for (const Layer& l : layers_) {
@@ -51,12 +57,12 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
                                  .reach = reach_};
     Mat qkv = ops.Linear(x, l.qkv, Act::kNone, "queries, keys, values");
     Mat z = ops.Attention(
-        qkv, batch.begins,
+        qkv, begins,
         {.heads = heads_, .scale = scale_, .relative = relative_ ? &relative : nullptr});
     qkv.Release();
-    if (&l == &layers_.back() && tap == nullptr) {
-      z = ops.Pool(z, batch.read, Pooling::kFirst, "attention");
-      x = ops.Pool(x, batch.read, Pooling::kFirst, "hidden states");
+    if (&l == &layers_.back() && read != nullptr) {
+      z = ops.Pool(z, *read, Pooling::kFirst, "attention");
+      x = ops.Pool(x, *read, Pooling::kFirst, "hidden states");
     }
     Mat y = ops.Linear(z, l.o, Act::kNone, "attention output");
     z.Release();
@@ -65,8 +71,8 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
     x = ops.FeedForward(y, l.up, act_, l.down, "hidden states");
     ops.AddLayerNorm(x, y, l.output_norm);
     if (convolution_ && &l == &layers_.front()) {
-      if (layers_.size() == 1 && tap == nullptr) {
-        convolved = ops.Pool(convolved, batch.read, Pooling::kFirst, "convolution");
+      if (layers_.size() == 1 && read != nullptr) {
+        convolved = ops.Pool(convolved, *read, Pooling::kFirst, "convolution");
       }
       ops.AddLayerNorm(x, convolved, convolution_->norm);
       convolved.Release();
@@ -76,7 +82,7 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
   return x;
 }
 
-Result<std::unique_ptr<DebertaV2>> DebertaV2::Start(const BackboneConfig& config, Binder weights,
+Result<std::unique_ptr<DebertaV2>> DebertaV2::Start(const BackboneConfig& config,
                                                     std::pmr::memory_resource* memory) {
   const std::optional<Act> act = ParseAct(config.activation);
   if (!act) {
@@ -85,27 +91,27 @@ Result<std::unique_ptr<DebertaV2>> DebertaV2::Start(const BackboneConfig& config
                              config.activation)};
   }
   auto model = std::make_unique<DebertaV2>(memory);
-  const int64_t D = config.hidden_size;
-  const int64_t E = config.embedding_size > 0 ? config.embedding_size : D;
-  model->width_ = D;
+  model->width_ = config.hidden_size;
   model->heads_ = static_cast<int>(config.heads);
   model->act_ = *act;
   model->longest_ = config.position_biased_input ? std::min(config.max_positions, kLongestSequence)
                                                  : kLongestSequence;
-
-  Binder embeddings = weights.In("embeddings");
-  model->words_ = embeddings.TableInFile("word_embeddings.weight", config.vocab_size, E);
-  if (config.position_biased_input) {
-    model->places_ =
-        embeddings.TableInMemory("position_embeddings.weight", config.max_positions, E);
-  }
-  if (config.type_vocab_size > 0) {
-    model->type_ = embeddings.Row("token_type_embeddings.weight", config.type_vocab_size, E, 0);
-  }
-  if (E != D) model->embedding_projection_ = embeddings.Linear("embed_proj", D, E, /*bias=*/false);
-  model->embedding_norm_ = embeddings.LayerNorm("LayerNorm", D, config.norm_eps);
   model->relative_ = config.relative_attention && (config.c2p || config.p2c);
   return model;
+}
+
+void DebertaV2::BindEmbeddings(const BackboneConfig& config, Binder embeddings) {
+  const int64_t D = config.hidden_size;
+  const int64_t E = config.embedding_size > 0 ? config.embedding_size : D;
+  words_ = embeddings.TableInFile("word_embeddings.weight", config.vocab_size, E);
+  if (config.position_biased_input) {
+    places_ = embeddings.TableInMemory("position_embeddings.weight", config.max_positions, E);
+  }
+  if (config.type_vocab_size > 0) {
+    type_ = embeddings.Row("token_type_embeddings.weight", config.type_vocab_size, E, 0);
+  }
+  if (E != D) embedding_projection_ = embeddings.Linear("embed_proj", D, E, /*bias=*/false);
+  embedding_norm_ = embeddings.LayerNorm("LayerNorm", D, config.norm_eps);
 }
 
 void DebertaV2::FillBuckets(int64_t span, int64_t buckets, int64_t max_position) {
@@ -118,11 +124,27 @@ void DebertaV2::FillBuckets(int64_t span, int64_t buckets, int64_t max_position)
 
 Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, Binder weights,
                                                  std::pmr::memory_resource* memory) {
-  Result<std::unique_ptr<DebertaV2>> started = Start(config, weights, memory);
-  if (!started.ok()) return started.error();
-  DebertaV2* const model = started->get();
+  Result<std::unique_ptr<DebertaV2>> model = Start(config, memory);
+  if (!model.ok()) return model.error();
+  (*model)->BindEmbeddings(config, weights.In("embeddings"));
+  const Result<void> bound = (*model)->BindLayers(config, weights.In("encoder"));
+  if (!bound.ok()) return bound.error();
+  return std::unique_ptr<Encoder>(std::move(*model));
+}
+
+Result<std::unique_ptr<RowEncoder>> DebertaV2::MakeRows(const BackboneConfig& config,
+                                                        int64_t longest, Binder weights,
+                                                        std::pmr::memory_resource* memory) {
+  Result<std::unique_ptr<DebertaV2>> model = Start(config, memory);
+  if (!model.ok()) return model.error();
+  (*model)->longest_ = longest;
+  const Result<void> bound = (*model)->BindLayers(config, weights);
+  if (!bound.ok()) return bound.error();
+  return std::unique_ptr<RowEncoder>(std::move(*model));
+}
+
+Result<void> DebertaV2::BindLayers(const BackboneConfig& config, Binder encoder) {
   const int64_t D = config.hidden_size, F = config.intermediate;
-  Binder encoder = weights.In("encoder");
   if (config.conv_kernel_size > 0) {
     const std::optional<Act> conv_act = ParseAct(config.conv_act);
     if (!conv_act || config.conv_kernel_size % 2 == 0 || config.conv_groups <= 0 ||
@@ -133,7 +155,7 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
                                config.conv_act, config.conv_kernel_size, config.conv_groups)};
     }
     Binder conv = encoder.In("conv");
-    model->convolution_ = {
+    convolution_ = {
         .weight = conv.Conv1d("conv", D, D, config.conv_groups, config.conv_kernel_size),
         .kernel = config.conv_kernel_size,
         .act = *conv_act,
@@ -156,9 +178,9 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
     positions = encoder.TableInFile("rel_embeddings.weight", 2 * span, D);
     if (config.norm_rel_ebd) positions_norm = encoder.LayerNorm("LayerNorm", D, config.norm_eps);
   }
-  if (model->relative_) model->FillBuckets(span, config.position_buckets, max_position);
-  const int terms = 1 + (model->relative_ ? config.c2p + config.p2c : 0);
-  model->scale_ = 1.f / std::sqrt(static_cast<float>(D / config.heads) * static_cast<float>(terms));
+  if (relative_) FillBuckets(span, config.position_buckets, max_position);
+  const int terms = 1 + (relative_ ? config.c2p + config.p2c : 0);
+  scale_ = 1.f / std::sqrt(static_cast<float>(D / config.heads) * static_cast<float>(terms));
 
   for (int64_t i = 0; i < config.layers; ++i) {
     Binder l = encoder.In(fmt::format("layer.{}", i));
@@ -176,15 +198,15 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
         config.share_att_key ? "attention.self.key_proj" : "attention.self.pos_key_proj";
     const char* query =
         config.share_att_key ? "attention.self.query_proj" : "attention.self.pos_query_proj";
-    if (model->relative_ && config.c2p) {
+    if (relative_ && config.c2p) {
       layer.position_keys = l.Project(positions, positions_norm, key, D);
     }
-    if (model->relative_ && config.p2c) {
+    if (relative_ && config.p2c) {
       layer.position_queries = l.Project(positions, positions_norm, query, D);
     }
-    model->layers_.push_back(layer);
+    layers_.push_back(layer);
   }
-  return std::unique_ptr<Encoder>(std::move(*started));
+  return {};
 }
 
 // In double: float32 and float64 agree for every distance up to 20,000, and the ceiling sits on

@@ -5,6 +5,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "encoder/encoder.h"
@@ -13,7 +14,7 @@ namespace waterline {
 
 // DeBERTa v2 and v3, mDeBERTa; see deberta_v2.cc. And v1, which computes the same from other names;
 // see deberta.cc.
-class DebertaV2 final : public Encoder {
+class DebertaV2 final : public Encoder, public RowEncoder {
  public:
   // Errors: kUnsupported  an activation or pos_att_type that is not known.
   static Result<std::unique_ptr<Encoder>> Make(const BackboneConfig& config, Binder weights,
@@ -21,18 +22,31 @@ class DebertaV2 final : public Encoder {
   // Errors: as Make, and talking_head.
   static Result<std::unique_ptr<Encoder>> MakeFirst(const BackboneConfig& config, Binder weights,
                                                     std::pmr::memory_resource* memory);
+  // The layers of v2 and v3 alone, with their names below `weights`. Errors: as Make.
+  static Result<std::unique_ptr<RowEncoder>> MakeRows(const BackboneConfig& config, int64_t longest,
+                                                      Binder weights,
+                                                      std::pmr::memory_resource* memory);
   explicit DebertaV2(std::pmr::memory_resource* memory) : bucket_(memory) {}
 
   using Encoder::Forward;
   Mat Forward(Ops& ops, const Batch& batch, LayerTap* tap) const override;
+  Mat Forward(Ops& ops, Mat x, SequenceBegins begins) const override {
+    return Layers(ops, std::move(x), begins, nullptr, nullptr);
+  }
   int64_t width() const override { return width_; }
   int64_t layers() const override { return static_cast<int64_t>(layers_.size()); }
   int64_t longest() const override { return longest_; }
 
  private:
-  // Everything but the positions and the layers. Errors: as Make.
-  static Result<std::unique_ptr<DebertaV2>> Start(const BackboneConfig& config, Binder weights,
+  // An encoder without weights. Errors: as Make.
+  static Result<std::unique_ptr<DebertaV2>> Start(const BackboneConfig& config,
                                                   std::pmr::memory_resource* memory);
+  void BindEmbeddings(const BackboneConfig& config, Binder embeddings);
+  // Positions and layers of v2 and v3. Errors: as Make.
+  Result<void> BindLayers(const BackboneConfig& config, Binder encoder);
+  // Hidden states of the rows `read` of x, each a range of one; of all when it is nullptr.
+  Mat Layers(Ops& ops, Mat x, SequenceBegins begins, const std::pmr::vector<RowRange>* read,
+             LayerTap* tap) const;
   // Fills bucket_ for a table of 2 span rows.
   void FillBuckets(int64_t span, int64_t buckets, int64_t max_position);
 

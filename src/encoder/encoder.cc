@@ -29,6 +29,20 @@ Result<std::unique_ptr<Encoder>> MakeEncoder(const BackboneConfig& config, Binde
                            KnownModelTypes())};
 }
 
+Result<std::unique_ptr<RowEncoder>> MakeRowEncoder(const BackboneConfig& config, int64_t longest,
+                                                   Binder weights,
+                                                   std::pmr::memory_resource* memory) {
+  const std::string& type = config.model_type;
+  if (type == "deberta-v2") return DebertaV2::MakeRows(config, longest, weights, memory);
+  if (type == "modernbert") {
+    return PreNorm::MakeModernBertRows(config, longest, weights, memory);
+  }
+  return Error{Code::kUnsupported,
+               fmt::format("model_type \"{}\" over given rows is not supported; possible are "
+                           "deberta-v2 and modernbert",
+                           type)};
+}
+
 std::optional<Act> ParseAct(const std::string& name) {
   if (name == "gelu") return Act::kGelu;
   if (name == "relu") return Act::kRelu;

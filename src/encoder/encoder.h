@@ -47,11 +47,27 @@ class Encoder {
   virtual int64_t longest() const = 0;
 };
 
+// The layers of an encoder over rows that are given in place of the embeddings of tokens.
+// Immutable; safe from any thread.
+class RowEncoder {
+ public:
+  virtual ~RowEncoder() = default;
+
+  // Hidden states [T, D] of rows x [T, D], which are sequences end to end.
+  virtual Mat Forward(Ops& ops, Mat x, SequenceBegins begins) const = 0;
+};
+
 // The encoder that `config` describes, with the weights below `weights`. Problems with tensors are
 // noted in the binder's report. Tables of the encoder's own live in `memory`.
 // Errors: kUnsupported  a backbone or an option of it that is not known here; names key and value.
 Result<std::unique_ptr<Encoder>> MakeEncoder(const BackboneConfig& config, Binder weights,
                                              std::pmr::memory_resource* memory);
+
+// The layers of the encoder that `config` describes, for sequences of up to `longest` rows.
+// Otherwise as MakeEncoder.
+Result<std::unique_ptr<RowEncoder>> MakeRowEncoder(const BackboneConfig& config, int64_t longest,
+                                                   Binder weights,
+                                                   std::pmr::memory_resource* memory);
 
 // The activation that a config calls `name` ("gelu", "relu", ...); nullopt when it is not known.
 std::optional<Act> ParseAct(const std::string& name);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "encoder/pre_norm.h"
 
@@ -20,9 +21,29 @@ namespace waterline {
 Result<std::unique_ptr<Encoder>> PreNorm::MakeModernBert(const BackboneConfig& config,
                                                          Binder weights,
                                                          std::pmr::memory_resource* memory) {
-  Result<std::unique_ptr<PreNorm>> started = Start(config, memory);
-  if (!started.ok()) return started.error();
-  PreNorm& model = **started;
+  Result<std::unique_ptr<PreNorm>> model = Start(config, memory);
+  if (!model.ok()) return model.error();
+  (*model)->longest_ = std::min(config.max_positions, kLongestSequence);
+  Binder embeddings = weights.In("embeddings");
+  (*model)->words_ =
+      embeddings.TableInFile("tok_embeddings.weight", config.vocab_size, config.hidden_size);
+  const Result<void> bound = (*model)->BindModernBert(config, weights);
+  if (!bound.ok()) return bound.error();
+  return std::unique_ptr<Encoder>(std::move(*model));
+}
+
+Result<std::unique_ptr<RowEncoder>> PreNorm::MakeModernBertRows(const BackboneConfig& config,
+                                                                int64_t longest, Binder weights,
+                                                                std::pmr::memory_resource* memory) {
+  Result<std::unique_ptr<PreNorm>> model = Start(config, memory);
+  if (!model.ok()) return model.error();
+  (*model)->longest_ = longest;
+  const Result<void> bound = (*model)->BindModernBert(config, weights);
+  if (!bound.ok()) return bound.error();
+  return std::unique_ptr<RowEncoder>(std::move(*model));
+}
+
+Result<void> PreNorm::BindModernBert(const BackboneConfig& config, Binder weights) {
   const int64_t D = config.hidden_size, F = config.intermediate, d = config.head_width();
   if (d % 2 != 0) {
     return Error{Code::kBadModel, fmt::format("heads of width {} cannot be rotated", d)};
@@ -30,20 +51,18 @@ Result<std::unique_ptr<Encoder>> PreNorm::MakeModernBert(const BackboneConfig& c
   const auto norm = [&](Binder& binder, std::string_view name) {
     return binder.LayerNorm(name, D, config.norm_eps, config.norm_bias);
   };
-  model.longest_ = std::min(config.max_positions, kLongestSequence);
   Binder embeddings = weights.In("embeddings");
-  model.words_ = embeddings.TableInFile("tok_embeddings.weight", config.vocab_size, D);
-  model.embedding_norm_ = norm(embeddings, "norm");
+  embedding_norm_ = norm(embeddings, "norm");
 
   const auto sees_all = [](int64_t window) { return window == 0; };
   MatView global, local;
   if (std::any_of(config.windows.begin(), config.windows.end(), sees_all)) {
-    global = model.Angles(config.rope, d);
+    global = Angles(config.rope, d);
   }
   if (!std::all_of(config.windows.begin(), config.windows.end(), sees_all)) {
     local = config.local_rope.theta == config.rope.theta && global.rows > 0
                 ? global
-                : model.Angles(config.local_rope, d);
+                : Angles(config.local_rope, d);
   }
   for (int64_t i = 0; i < config.layers; ++i) {
     Binder l = weights.In(fmt::format("layers.{}", i));
@@ -57,10 +76,10 @@ Result<std::unique_ptr<Encoder>> PreNorm::MakeModernBert(const BackboneConfig& c
     layer.down = l.Linear("mlp.Wo", D, F, config.mlp_bias);
     layer.window = window == 0 ? kAllKeys : window;
     layer.angles = window == 0 ? global : local;
-    model.layers_.push_back(layer);
+    layers_.push_back(layer);
   }
-  model.final_norm_ = norm(weights, "final_norm");
-  return std::unique_ptr<Encoder>(std::move(*started));
+  final_norm_ = norm(weights, "final_norm");
+  return {};
 }
 
 }  // namespace waterline

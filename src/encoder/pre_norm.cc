@@ -19,6 +19,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <utility>
 
 namespace waterline {
@@ -54,6 +55,25 @@ std::vector<float> Frequencies(const Rope& rope, int64_t head_width) {
 
 Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
   Mat x = ops.Embed({.ids = batch.ids, .words = words_}, "hidden states");
+  return Layers(ops, std::move(x), {batch.begins, batch.positions},
+                tap == nullptr ? &batch.read : nullptr, tap);
+}
+
+Mat PreNorm::Forward(Ops& ops, Mat x, SequenceBegins begins) const {
+  static_assert(sizeof(float) == sizeof(int32_t));
+  const Mat room(ops.arena(), 1, x.rows(), "positions");
+  auto* const positions = reinterpret_cast<int32_t*>(room.view().data);
+  if (!ops.dry()) {
+    for (size_t s = 1; s < begins.size(); ++s) {
+      std::iota(positions + begins[s - 1], positions + begins[s], 0);
+    }
+  }
+  const Places places{begins, {positions, static_cast<size_t>(x.rows())}};
+  return Layers(ops, std::move(x), places, nullptr, nullptr);
+}
+
+Mat PreNorm::Layers(Ops& ops, Mat x, const Places& places, const std::pmr::vector<RowRange>* read,
+                    LayerTap* tap) const {
   if (embedding_norm_) ops.LayerNorm(x, *embedding_norm_);
 
   Mat added;  // To x, by the next norm.
@@ -66,10 +86,10 @@ Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
     }
     Mat qkv = ops.Linear(l.attention_norm ? y : x, l.qkv, Act::kNone, "queries, keys, values");
     y.Release();
-    Mat z = Mix(ops, batch, l, std::move(qkv));
-    if (&l == &layers_.back() && tap == nullptr) {
-      z = ops.Pool(z, batch.read, Pooling::kFirst, "attention");
-      x = ops.Pool(x, batch.read, Pooling::kFirst, "hidden states");
+    Mat z = Mix(ops, places, l, std::move(qkv));
+    if (&l == &layers_.back() && read != nullptr) {
+      z = ops.Pool(z, *read, Pooling::kFirst, "attention");
+      x = ops.Pool(x, *read, Pooling::kFirst, "hidden states");
     }
     added = ops.Linear(z, l.o, Act::kNone, "attention output");
     z.Release();
@@ -82,25 +102,28 @@ Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
   return y;
 }
 
-Mat PreNorm::Mix(Ops& ops, const Batch& batch, const Layer& l, Mat qkv) const {
+Mat PreNorm::Mix(Ops& ops, const Places& places, const Layer& l, Mat qkv) const {
   if (l.kernel > 0) {
-    return ops.GatedConv(
-        {.x = qkv, .begins = batch.begins, .kernel = l.kernel, .taps = l.taps, .bias = l.taps_bias},
-        "convolution");
+    return ops.GatedConv({.x = qkv,
+                          .begins = places.begins,
+                          .kernel = l.kernel,
+                          .taps = l.taps,
+                          .bias = l.taps_bias},
+                         "convolution");
   }
   const int64_t width = qkv.cols() / (heads_ + 2 * key_heads_);
   const int64_t queries = heads_ * width, keys = key_heads_ * width;
   if (l.query_norm) ops.NormHeads(qkv.view().Cols(0, queries), *l.query_norm);
   if (l.key_norm) ops.NormHeads(qkv.view().Cols(queries, queries + keys), *l.key_norm);
   if (!l.angles.empty()) {
-    ops.Rotate(qkv.view().Cols(0, queries + keys), l.angles, batch.positions, heads_ + key_heads_);
+    ops.Rotate(qkv.view().Cols(0, queries + keys), l.angles, places.positions, heads_ + key_heads_);
   }
   const RelativeTerms relative{.keys = {},
                                .queries = {},
                                .bias = bias_,
                                .bucket = bucket_,
                                .reach = static_cast<int64_t>(bucket_.size()) / 2};
-  return ops.Attention(qkv, batch.begins,
+  return ops.Attention(qkv, places.begins,
                        {.heads = heads_,
                         .key_heads = key_heads_,
                         .scale = scale_,

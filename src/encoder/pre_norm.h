@@ -5,6 +5,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "encoder/encoder.h"
@@ -13,7 +14,7 @@ namespace waterline {
 
 // Transformers that normalise what goes into a layer instead of what comes out; see pre_norm.cc for
 // what they compute and modernbert.cc, t5.cc, llama.cc and lfm2.cc for what they are made from.
-class PreNorm final : public Encoder {
+class PreNorm final : public Encoder, public RowEncoder {
  public:
   struct Layer {
     std::optional<Norm> attention_norm;  // Empty: what comes in is normalised already.
@@ -34,6 +35,10 @@ class PreNorm final : public Encoder {
   static Result<std::unique_ptr<Encoder>> MakeModernBert(const BackboneConfig& config,
                                                          Binder weights,
                                                          std::pmr::memory_resource* memory);
+  // All but the table of embeddings, with its names below `weights`.
+  static Result<std::unique_ptr<RowEncoder>> MakeModernBertRows(const BackboneConfig& config,
+                                                                int64_t longest, Binder weights,
+                                                                std::pmr::memory_resource* memory);
   static Result<std::unique_ptr<Encoder>> MakeT5(const BackboneConfig& config, Binder weights,
                                                  std::pmr::memory_resource* memory);
   static Result<std::unique_ptr<Encoder>> MakeLlama(const BackboneConfig& config, Binder weights,
@@ -44,6 +49,7 @@ class PreNorm final : public Encoder {
 
   using Encoder::Forward;
   Mat Forward(Ops& ops, const Batch& batch, LayerTap* tap) const override;
+  Mat Forward(Ops& ops, Mat x, SequenceBegins begins) const override;
   int64_t width() const override { return width_; }
   int64_t layers() const override { return static_cast<int64_t>(layers_.size()); }
   int64_t longest() const override { return longest_; }
@@ -52,8 +58,18 @@ class PreNorm final : public Encoder {
   // An encoder without weights. Errors: as all.
   static Result<std::unique_ptr<PreNorm>> Start(const BackboneConfig& config,
                                                 std::pmr::memory_resource* memory);
+  // Everything but the table of embeddings. Errors: as all.
+  Result<void> BindModernBert(const BackboneConfig& config, Binder weights);
+  // Rows in sequences, and the index of each in its own.
+  struct Places {
+    SequenceBegins begins;
+    std::span<const int32_t> positions;
+  };
+  // Hidden states of the rows `read` of x, each a range of one; of all when it is nullptr.
+  Mat Layers(Ops& ops, Mat x, const Places& places, const std::pmr::vector<RowRange>* read,
+             LayerTap* tap) const;
   // What the tokens of a sequence tell each other, before the output map.
-  Mat Mix(Ops& ops, const Batch& batch, const Layer& l, Mat qkv) const;
+  Mat Mix(Ops& ops, const Places& places, const Layer& l, Mat qkv) const;
   // Cosines, then sines, of position p times the frequencies of a head: row p of [longest_, d].
   MatView Angles(const Rope& rope, int64_t head_width);
 

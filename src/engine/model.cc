@@ -142,7 +142,7 @@ Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
         FuseLayers(std::move(network.encoder), binder.As(types.encoder).In(kFusionPrefix));
   }
   Result<std::unique_ptr<Head>> head =
-      MakeHead(checkpoint.config, checkpoint.backbone, binder.As(types.head));
+      MakeHead(checkpoint.config, checkpoint.backbone, binder.As(types.head), memory);
   if (!head.ok()) return head.error();
   network.head = std::move(*head);
   if (FindsRelations(checkpoint.config.architecture)) {

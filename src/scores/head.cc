@@ -33,7 +33,7 @@ Mat GivenLabelRows(Ops& ops, const Batch& batch, int64_t width) {
 }
 
 Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const BackboneConfig& backbone,
-                                       Binder weights) {
+                                       Binder weights, std::pmr::memory_resource* memory) {
   const auto unsupported = [](std::string what) {
     return Error{Code::kUnsupported, fmt::format("{} not supported", what)};
   };
@@ -41,11 +41,11 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const Backbon
     case Architecture::kUniSpan:
     case Architecture::kBiSpan:
     case Architecture::kUniSpanRelations:
-      return SpanHead::Make(config, backbone, weights);
+      return SpanHead::Make(config, backbone, weights, memory);
     case Architecture::kUniToken:
     case Architecture::kBiToken:
     case Architecture::kUniTokenRelations:
-      return TokenHead::Make(config, backbone, weights);
+      return TokenHead::Make(config, backbone, weights, memory);
     default:
       return unsupported(
           fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));

@@ -74,10 +74,11 @@ class Head {
                            std::span<const WordRange> spans) const;
 };
 
-// The head that `config` describes on an encoder with the config `backbone`.
-// Errors: kUnsupported  an architecture, span_mode or option that is not known here; names it.
+// The head that `config` describes on an encoder with the config `backbone`. Tables of its own live
+// in `memory`. Errors: kUnsupported  an architecture, span_mode or option that is not known here;
+// names it.
 Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const BackboneConfig& backbone,
-                                       Binder weights);
+                                       Binder weights, std::pmr::memory_resource* memory);
 
 // The rows of batch.given, [C, width].
 Mat GivenLabelRows(Ops& ops, const Batch& batch, int64_t width);

@@ -43,7 +43,8 @@ Mat SpanHead::SpanVectors(Ops& ops, const Scores& scores, std::span<const WordRa
 }
 
 Result<std::unique_ptr<Head>> SpanHead::Make(const GlinerConfig& config,
-                                             const BackboneConfig& backbone, Binder weights) {
+                                             const BackboneConfig& backbone, Binder weights,
+                                             std::pmr::memory_resource* memory) {
   auto head = std::make_unique<SpanHead>();
   const int64_t D = config.hidden_size;
   head->width_ = D;
@@ -56,7 +57,7 @@ Result<std::unique_ptr<Head>> SpanHead::Make(const GlinerConfig& config,
     if (!fuser.ok()) return fuser.error();
     head->fuser_ = std::move(*fuser);
   }
-  Result<std::unique_ptr<SpanLayer>> spans = MakeSpanLayer(config, weights);
+  Result<std::unique_ptr<SpanLayer>> spans = MakeSpanLayer(config, weights, memory);
   if (!spans.ok()) return spans.error();
   head->spans_ = std::move(*spans);
   head->prompt_ = Mlp::Bind(weights, "prompt_rep_layer", D, 4 * D, D);

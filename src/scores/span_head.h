@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <memory_resource>
 #include <optional>
 
 #include "scores/cross_fuser.h"
@@ -16,7 +17,8 @@ namespace waterline {
 class SpanHead final : public Head {
  public:
   static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config,
-                                            const BackboneConfig& backbone, Binder weights);
+                                            const BackboneConfig& backbone, Binder weights,
+                                            std::pmr::memory_resource* memory);
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
   BatchRules rules() const override {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 
 #include "scores/head.h"
@@ -22,8 +23,10 @@ class SpanLayer {
                           std::span<const WordRange> spans) const = 0;
 };
 
-// The span layer that config.span_mode names.
-// Errors: kUnsupported  a span_mode that is not known here; names those that are.
-Result<std::unique_ptr<SpanLayer>> MakeSpanLayer(const GlinerConfig& config, Binder weights);
+// The span layer that config.span_mode names, behind the encoder that config.span_encoder
+// describes. Tables of its own live in `memory`. Errors: kUnsupported  a span_mode that is not
+// known here; names those that are.
+Result<std::unique_ptr<SpanLayer>> MakeSpanLayer(const GlinerConfig& config, Binder weights,
+                                                 std::pmr::memory_resource* memory);
 
 }  // namespace waterline

@@ -57,12 +57,21 @@ Mat TokenHead::RescoreSpans(Ops& ops, const Scores& scores, const Batch& batch, 
                             std::span<const WordRange> spans) const {
   const int64_t first = batch.word_begins[index], last = batch.word_begins[index + 1];
   const RowRange group = batch.label_groups[index];
-  return spans_->Score(ops, scores.words.view().Rows(first, last), first,
+  const MatView words = scores.words.view().Rows(first, last);
+  Mat seen;
+  if (context_ != nullptr) {
+    Mat copy(ops.arena(), words.rows, words.cols, "words");
+    ops.AddAct(words, {}, Act::kNone, copy);
+    const int32_t begins[] = {0, static_cast<int32_t>(words.rows)};
+    seen = context_->Forward(ops, std::move(copy), begins);
+  }
+  return spans_->Score(ops, context_ != nullptr ? seen.view() : words, first,
                        scores.labels.view().Rows(group.begin, group.end), spans);
 }
 
 Result<std::unique_ptr<Head>> TokenHead::Make(const GlinerConfig& config,
-                                              const BackboneConfig& backbone, Binder weights) {
+                                              const BackboneConfig& backbone, Binder weights,
+                                              std::pmr::memory_resource* memory) {
   auto head = std::make_unique<TokenHead>();
   const int64_t D = config.hidden_size;
   const bool relations = FindsRelations(config.architecture);
@@ -78,8 +87,19 @@ Result<std::unique_ptr<Head>> TokenHead::Make(const GlinerConfig& config,
   }
   if (relations) head->prompt_ = Mlp::Bind(weights, "prompt_rep_layer", D, 4 * D, D);
   head->rescores_ = config.represent_spans && !relations;
+  if (relations && config.span_encoder) {
+    return Error{Code::kUnsupported,
+                 "span_encoder_config is not supported in token models that find relations"};
+  }
   if (config.represent_spans || relations) {
-    head->spans_ = SpanMarker::Make(config, weights.In("span_rep_layer.span_rep_layer"));
+    const Binder span = weights.In("span_rep_layer");
+    if (config.span_encoder) {
+      Result<std::unique_ptr<ContextEncoder>> context =
+          ContextEncoder::Make(config, span.In("context_encoder"), memory);
+      if (!context.ok()) return context.error();
+      head->context_ = std::move(*context);
+    }
+    head->spans_ = SpanMarker::Make(config, span.In("span_rep_layer"));
   }
   return std::unique_ptr<Head>(std::move(head));
 }

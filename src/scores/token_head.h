@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <memory_resource>
 #include <optional>
 
+#include "scores/context_encoder.h"
 #include "scores/cross_fuser.h"
 #include "scores/head.h"
 #include "scores/mlp.h"
@@ -17,7 +19,8 @@ namespace waterline {
 class TokenHead final : public Head {
  public:
   static Result<std::unique_ptr<Head>> Make(const GlinerConfig& config,
-                                            const BackboneConfig& backbone, Binder weights);
+                                            const BackboneConfig& backbone, Binder weights,
+                                            std::pmr::memory_resource* memory);
 
   Scores Forward(Ops& ops, Mat hidden, const Batch& batch) const override;
   BatchRules rules() const override {
@@ -46,8 +49,10 @@ class TokenHead final : public Head {
   std::optional<CrossFuser> fuser_;
   std::optional<Mlp> prompt_;  // Of models that find relations.
   TokenScorer scorer_;
-  bool rescores_ = false;              // represent_spans
-  std::unique_ptr<SpanMarker> spans_;  // With that, and of models that find relations.
+  bool rescores_ = false;  // represent_spans
+  // With that, and of models that find relations.
+  std::unique_ptr<ContextEncoder> context_;  // In front of the spans; nullptr for none.
+  std::unique_ptr<SpanMarker> spans_;
 };
 
 }  // namespace waterline

@@ -111,7 +111,47 @@ TEST(ReadGlinerConfig, GivesTheStreamingArchitectureItsDefaults) {
   EXPECT_EQ(config.model_name, "gpt2");
 }
 
+TEST(ReadGlinerConfig, FillsInTheDefaultsOfSpanEncoders) {
+  const auto of = [](const std::string& encoder) {
+    return *Accepted(R"({"hidden_size":100,"span_encoder_config":)" + encoder + "}").span_encoder;
+  };
+  const ContextEncoderConfig deberta = of(R"({"model_type":"deberta-v2"})");
+  EXPECT_EQ(deberta.encoder.hidden_size, 100);
+  EXPECT_EQ(deberta.encoder.layers, 1);
+  EXPECT_EQ(deberta.encoder.heads, 1);
+  EXPECT_EQ(deberta.encoder.intermediate, 400);
+  EXPECT_TRUE(deberta.encoder.relative_attention);
+  EXPECT_TRUE(deberta.encoder.c2p && deberta.encoder.p2c);
+  EXPECT_EQ(deberta.encoder.max_relative_positions, 512);
+  EXPECT_EQ(deberta.encoder.position_buckets, -1);
+  EXPECT_FALSE(deberta.encoder.share_att_key);
+  // 350 / 64 heads, and neither the class's own heads nor its width are asked.
+  EXPECT_EQ(of(R"({"model_type":"deberta-v2","hidden_size":350})").encoder.heads, 5);
+  const ContextEncoderConfig own =
+      of(R"({"model_type":"deberta-v2","num_attention_heads":4,"pos_att_type":["c2p"]})");
+  EXPECT_EQ(own.encoder.heads, 4);
+  EXPECT_TRUE(own.encoder.c2p);
+  EXPECT_FALSE(own.encoder.p2c);
+  const ContextEncoderConfig modern = of(R"({"model_type":"modernbert","num_hidden_layers":2})");
+  EXPECT_EQ(modern.encoder.layers, 2);
+  EXPECT_EQ(modern.encoder.intermediate, 400);
+  const ContextEncoderConfig rnn = of(R"({"model_type":"rnn","bidirectional":false})");
+  EXPECT_EQ(rnn.encoder.hidden_size, 100);
+  EXPECT_EQ(rnn.encoder.layers, 1);
+  EXPECT_FALSE(rnn.bidirectional);
+}
+
 TEST(ReadGlinerConfig, NamesKeyValueAndPossibleValues) {
+  EXPECT_THAT(
+      Refusal(R"({"span_encoder_config":{"model_type":"bert"}})"),
+      HasSubstr("span_encoder_config.model_type is \"bert\", but must be one of deberta-v2, "
+                "modernbert, rnn"));
+  EXPECT_THAT(Refusal(R"({"span_encoder_config":{}})"), HasSubstr("deberta-v2, modernbert, rnn"));
+  EXPECT_THAT(Refusal(R"({"span_encoder_config":{"model_type":"rnn","rnn_type":"gru"}})"),
+              HasSubstr("span_encoder_config.rnn_type is \"gru\""));
+  EXPECT_THAT(
+      Refusal(R"({"span_encoder_config":{"model_type":"deberta-v2","num_attention_heads":7}})"),
+      HasSubstr("no multiple of num_attention_heads 7"));
   EXPECT_THAT(Refusal(R"({"span_mode":"token-level"})"),
               AllOf(HasSubstr("span_mode is \"token-level\""), HasSubstr("token_level")));
   EXPECT_THAT(Refusal(R"({"span_mode":"markerV9"})"),

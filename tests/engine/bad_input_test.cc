@@ -132,6 +132,34 @@ TEST(BadCheckpoint, EveryMissingAndMisshapenTensorIsListed) {
       HasSubstr("encoder.layer.0.intermediate.dense.weight is [40, 32], expected [44, 32]"));
 }
 
+TEST(BadCheckpoint, SpanModesThatCannotBeAreNamed) {
+  BrokenCheckpoint checkpoint("us_conv_conv");
+  checkpoint.Replace("gliner_config.json", "\"max_width\": 6", "\"max_width\": 257");
+  Error error = MustFail(checkpoint.path());
+  EXPECT_EQ(error.code, Code::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("max_width 257 with span_mode \"conv_conv\""));
+  EXPECT_THAT(error.message, HasSubstr("up to 256"));
+  // Another mode than the tensors are for.
+  checkpoint.Replace("gliner_config.json", "\"max_width\": 257", "\"max_width\": 6");
+  checkpoint.Replace("gliner_config.json", "\"span_mode\": \"conv_conv\"",
+                     "\"span_mode\": \"query\"");
+  error = MustFail(checkpoint.path());
+  EXPECT_EQ(error.code, Code::kBadModel);
+  EXPECT_THAT(error.message, HasSubstr("span_rep_layer.span_rep_layer.query_seg is missing"));
+  checkpoint.Replace("gliner_config.json", "\"span_mode\": \"query\"", "\"span_mode\": \"quest\"");
+  error = MustFail(checkpoint.path());
+  EXPECT_EQ(error.code, Code::kBadModel);
+  EXPECT_THAT(error.message, HasSubstr("span_mode is \"quest\", but must be one of marker"));
+}
+
+TEST(BadCheckpoint, AnOddBidirectionalSpanEncoderIsRefused) {
+  BrokenCheckpoint checkpoint("us_spanenc_rnn");
+  checkpoint.Replace("gliner_config.json", "\"hidden_size\": 24", "\"hidden_size\": 25");
+  const Error error = MustFail(checkpoint.path());
+  EXPECT_EQ(error.code, Code::kBadModel);
+  EXPECT_THAT(error.message, HasSubstr("span_encoder_config.hidden_size 25 is odd"));
+}
+
 TEST(BadCheckpoint, ATruncatedFileIsRefused) {
   BrokenCheckpoint checkpoint("us_markerV0");
   const auto size = fs::file_size(checkpoint.File("model.safetensors"));

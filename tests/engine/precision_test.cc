@@ -101,7 +101,9 @@ TEST(Precision, ShorterTypesStayNearF32OnEveryBackbone) {
 TEST(Precision, ATextHasTheSameAnswerAloneInABatchAndWithAnyThreadsAndBudget) {
   for (const std::string& model :
        {DefaultModel(), GoldenModel("us_markerV0_proj"), GoldenModel("bb_modernbert"),
-        GoldenModel("bb_mt5_fuse"), GoldenModel("bb_llama_causal")}) {
+        GoldenModel("bb_mt5_fuse"), GoldenModel("bb_llama_causal"), GoldenModel("us_conv_share"),
+        GoldenModel("ut_represent_spans"), GoldenModel("us_spanenc_deberta"),
+        GoldenModel("bs_plain")}) {
     for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
       SCOPED_TRACE(model + " " + PrecisionName(dtype));
       const size_t smallest = Inspect(model, {.threads = 1, .dtype = dtype})->smallest_budget;
@@ -116,6 +118,42 @@ TEST(Precision, ATextHasTheSameAnswerAloneInABatchAndWithAnyThreadsAndBudget) {
         EXPECT_TRUE(SameAnswer(alone[0], together[t])) << kTexts[t];
       }
       EXPECT_LE(tight.Stats().peak, smallest);
+    }
+  }
+}
+
+// Heads that no trained model at hand has: scores of given spans, whatever they are worth.
+TEST(Precision, EveryHeadScoresInShorterTypesAsInF32) {
+  const std::string text = "one two three four five six seven";
+  std::vector<TextSpan> spans = {{0, 3}, {4, 13}, {14, 27}, {28, 33}};
+  for (const char* model :
+       {"us_markerV1", "us_markerV2", "us_query", "us_mlp", "us_cat", "us_conv_conv", "us_conv_max",
+        "us_conv_sum", "us_conv_share", "us_spanenc_deberta", "us_spanenc_rnn", "ut_plain"}) {
+    std::vector<Document> documents(1);
+    documents[0] = {.text = text, .threshold = -1.0f, .spans = &spans};
+    const auto scores = [&](Precision dtype) {
+      const Engine engine = MustLoad(GoldenModel(model), {.dtype = dtype});
+      const auto found = engine.Extract(std::span<const Document>(documents), kLabels,
+                                        {.nested = true, .multi_label = true});
+      EXPECT_TRUE(found.ok());
+      std::map<std::tuple<uint64_t, uint64_t, int64_t>, float> by_span;
+      for (const Entity& e : (*found)[0].entities) {
+        by_span[{e.start, e.end, static_cast<int64_t>(e.label)}] = e.score;
+      }
+      return by_span;
+    };
+    const auto expected = scores(Precision::kF32);
+    EXPECT_EQ(expected.size(), spans.size() * kLabels.size()) << model;
+    for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
+      SCOPED_TRACE(std::string(model) + " " + PrecisionName(dtype));
+      const auto found = scores(dtype);
+      ASSERT_EQ(found.size(), expected.size());
+      float most = 0;
+      for (const auto& [key, score] : found) {
+        most = std::max(most, std::abs(score - expected.at(key)));
+      }
+      EXPECT_LT(most, dtype == Precision::kBf16 ? 0.02 : 0.05);
+      EXPECT_GT(most, 0);
     }
   }
 }

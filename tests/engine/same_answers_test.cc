@@ -39,7 +39,11 @@ const char* const kCheckpoints[] = {"us_markerV0_proj",
                                     "bb_lfm2",
                                     "bs_plain",
                                     "bs_fusion_a",
-                                    "rs_none"};
+                                    "rs_none",
+
+                                    "us_spanenc_deberta",
+                                    "us_spanenc_rnn",
+                                    "us_spanenc_modernbert"};
 
 class SameAnswers : public testing::TestWithParam<const char*> {
  protected:

@@ -174,7 +174,8 @@ TEST_P(Stages, EqualTheReference) {
         encoder =
             FuseLayers(std::move(encoder), binder.In("token_rep_layer.bert_layer.layers_fuser"));
       }
-      auto made_head = MakeHead(*config, *config->encoder, binder);
+      auto made_head =
+          MakeHead(*config, *config->encoder, binder, std::pmr::get_default_resource());
       ASSERT_TRUE(made_head.ok()) << made_head.error().message;
       head = std::move(*made_head);
       if (!measuring) jobs.Run(2, report.scratch_floats, report.problems);
