@@ -36,6 +36,7 @@ class Reader {
         index_(index),
         sequence_(item.sequence),
         query_(*item.query),
+        thresholds_(item.query->threshold, item.label_thresholds),
         result_(*item.result),
         spans_(pass.staging) {}
 
@@ -81,7 +82,7 @@ class Reader {
   // The candidates of the sequence.
   void Find(const float* logits) {
     const WordPairs allowed = AllowedPairs(query_, sequence_, pass_.staging);
-    FindCandidates(View(logits), query_.threshold, query_.allowed != nullptr ? &allowed : nullptr,
+    FindCandidates(View(logits), thresholds_, query_.allowed != nullptr ? &allowed : nullptr,
                    spans_);
   }
 
@@ -115,7 +116,7 @@ class Reader {
     // Candidates that lost or are not allowed still count where pairs are judged by all entities.
     std::pmr::vector<Span> candidates(pass_.staging);
     if (layer.sees_all() && query_.allowed != nullptr) {
-      FindCandidates(View(logits), query_.threshold, nullptr, candidates);
+      FindCandidates(View(logits), thresholds_, nullptr, candidates);
     }
     WordPairs entities = Distinct(candidates.empty() ? spans_ : candidates);
     if (!layer.sees_all()) {
@@ -203,6 +204,7 @@ class Reader {
   const size_t index_;
   const Sequence& sequence_;
   const Query& query_;
+  const Thresholds thresholds_;
   SequenceResult& result_;
   std::pmr::vector<Span> spans_;  // Words counted from the sequence's first.
 };
