@@ -451,8 +451,8 @@ Extraction Finish(Request& request, const ExtractOptions& options,
       const TopLabels& top = result.top[sources[i].index];
       auto& scores = extraction.class_scores.emplace_back(
           top.scores.begin(), top.scores.begin() + static_cast<std::ptrdiff_t>(top.count));
-      const int32_t first = spans[i].label - sources[i].result->spans[sources[i].index].label;
-      for (LabelScore& score : scores) score.label = label(first + score.label);
+      const int32_t first_of_set = spans[i].label - result.spans[sources[i].index].label;
+      for (LabelScore& score : scores) score.label = label(first_of_set + score.label);
     }
     if (options.vectors) {
       const size_t width = result.vectors.size() / result.spans.size() / 2;

@@ -76,10 +76,10 @@ Result<CrossFuser> CrossFuser::Bind(const GlinerConfig& config, int64_t heads, B
       const bool self = kind.front() == kind.back();
       const std::string attention = self ? "self_attn" : "cross_attn";
       const auto maps = [&](const char* first, const char* second) {
-        Maps maps;
-        if (first != nullptr) maps.first = at.Linear(first, D, D);
-        maps.second = at.Linear(fmt::format("{}.{}", attention, second), D, D);
-        return maps;
+        Maps both;
+        if (first != nullptr) both.first = at.Linear(first, D, D);
+        both.second = at.Linear(fmt::format("{}.{}", attention, second), D, D);
+        return both;
       };
       fuser.blocks_.push_back({.labels_ask = kind.front() == 'l',
                                .labels_answer = kind.back() == 'l',
