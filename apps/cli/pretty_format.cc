@@ -19,6 +19,9 @@ namespace {
 // Backgrounds of the 256-colour palette on which black is easy to read, far from each other.
 constexpr int kColours[] = {117, 156, 222, 218, 183, 115, 209, 153, 192, 180, 147, 223};
 
+// More labels have no legend.
+constexpr size_t kLegendLabels = 60;
+
 int Colour(int32_t label) { return kColours[static_cast<size_t>(label) % std::size(kColours)]; }
 
 std::string SpanStyle(int32_t label) { return fmt::format("38;5;16;48;5;{}", Colour(label)); }
@@ -160,7 +163,7 @@ void WriteHeading(const FormatOptions& options, const InputDocument& document, s
 }  // namespace
 
 void FormatLegend(const FormatOptions& options, std::string& out) {
-  if (!options.colour) return;
+  if (!options.colour || options.labels.size() > kLegendLabels) return;
   StyledLines lines(out, options.columns);
   for (size_t i = 0; i < options.labels.size(); ++i) {
     if (i > 0) lines.Add(" ", "");
