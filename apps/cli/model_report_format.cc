@@ -46,7 +46,8 @@ std::string FormatModelReport(const ModelReport& report) {
   row("words", report.splitter);
   row("longest text", fmt::format("{} words, {} tokens at once; longer ones in windows",
                                   FormatCount(report.max_words), FormatCount(report.max_tokens)));
-  row("widest entity", fmt::format("{} words", FormatCount(report.max_width)));
+  row("widest entity",
+      report.max_width == 0 ? "any" : fmt::format("{} words", FormatCount(report.max_width)));
   heading("weights");
   row("file", fmt::format("{}, {}", report.weights_file, FormatExactByteSize(report.file_bytes)));
   row("stored as", report.packed_as.empty()

@@ -50,7 +50,9 @@ void BenchAttention(benchmark::State& state, const Kernels& kernels, const Atten
   args.scratch = scratch.span();
   for (auto _ : state) kernels.Attention(args, out);
   double flops = 0;
-  const double terms = test.terms == Terms::kBoth ? 4 : test.terms == Terms::kNone ? 2 : 3;
+  const double terms = test.terms == Terms::kBoth                               ? 4
+                       : test.terms == Terms::kC2p || test.terms == Terms::kP2c ? 3
+                                                                                : 2;
   for (const int64_t length : test.lengths) {
     flops += terms * 2 * static_cast<double>(length * length * test.heads * test.width);
   }
@@ -130,6 +132,14 @@ void Register(const Kernels& kernels) {
         add(name, [&, test](benchmark::State& state) { BenchAttention(state, kernels, test); });
       }
     }
+  }
+  // FLOPS of these count what would be computed without a window.
+  for (const auto& [name, test] :
+       {std::pair("attention/384x64/window64", AttentionCase{{384}, 12, 64, Terms::kNone, 64}),
+        std::pair("attention/384x64/causal",
+                  AttentionCase{{384}, 12, 64, Terms::kNone, kAllKeys, true}),
+        std::pair("attention/384x64/bias", AttentionCase{{384}, 12, 64, Terms::kBias})}) {
+    add(name, [&, test](benchmark::State& state) { BenchAttention(state, kernels, test); });
   }
   add("layer_norm/512x768", [&](benchmark::State& state) { BenchLayerNorm(state, kernels); });
   for (const size_t sequences : {1, 8, 16}) {

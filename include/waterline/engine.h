@@ -221,7 +221,7 @@ struct Extraction {
   // Ordered by the places of their heads in the text, then of their tails, then by relation.
   std::vector<Relation> relations;
   // With ExtractOptions::class_scores, for each entity its (at most 5) likeliest labels, best
-  // first.
+  // first; an empty list from token models, which score words instead of spans.
   std::vector<std::vector<LabelScore>> class_scores;
   // With ExtractOptions::vectors, for each entity the span's vector and the label's vector.
   std::vector<std::vector<float>> vectors;
@@ -323,7 +323,7 @@ struct ModelReport {
   std::vector<std::string> tensors_unused;
   int64_t max_words = 0;   // max_len: longer texts are processed in windows.
   int64_t max_tokens = 0;  // What the encoder's positions allow, prompt included.
-  int64_t max_width = 0;   // Widest span in words.
+  int64_t max_width = 0;   // Widest span in words; 0: any.
   size_t file_bytes = 0;
   size_t weight_bytes = 0;   // Packed, in memory.
   size_t in_file_bytes = 0;  // Rows of it are read from the file when a token needs them.

@@ -1,4 +1,4 @@
-// Reads gliner_config.json and backbone configs: every wrong key of a file is reported at once.
+// Reads gliner_config.json: every wrong key of a file is reported at once.
 // SPDX-License-Identifier: Apache-2.0
 #include "checkpoint/config.h"
 
@@ -25,150 +25,6 @@ constexpr std::string_view kSpanModes[] = {
 constexpr std::string_view kPoolings[] = {"first", "last", "mean", "max"};
 constexpr std::string_view kSplitters[] = {"whitespace", "spacy", "mecab", "jieba",     "hanlp",
                                            "janome",     "camel", "hindi", "universal", "stanza"};
-
-// The parts of "layer_norm|x", lower-case and without blanks around, as transformers reads them.
-std::vector<std::string> SplitBars(std::string_view text) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == '|') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-  }
-  for (std::string& part : parts) {
-    const size_t begin = part.find_first_not_of(" \t");
-    const size_t end = part.find_last_not_of(" \t");
-    part = begin == std::string::npos ? "" : part.substr(begin, end - begin + 1);
-  }
-  return parts;
-}
-
-void ReadPosAttType(Fields& fields, BackboneConfig& config) {
-  constexpr std::string_view kKey = "pos_att_type";
-  constexpr std::string_view kWanted = "a list or a |-separated string of c2p, p2c";
-  const std::optional<dom::element> value = fields.Value(kKey);
-  if (!value.has_value()) return;
-  std::vector<std::string> kinds;
-  dom::array list;
-  std::string_view text;
-  if (value->get(text) == simdjson::SUCCESS) {
-    kinds = SplitBars(text);
-  } else if (value->get(list) == simdjson::SUCCESS) {
-    for (const dom::element item : list) {
-      if (item.get(text) != simdjson::SUCCESS) return fields.Wrong(kKey, *value, kWanted);
-      kinds.emplace_back(text);
-    }
-  } else {
-    return fields.Wrong(kKey, *value, kWanted);
-  }
-  for (const std::string& kind : kinds) {
-    if (kind == "c2p") {
-      config.c2p = true;
-    } else if (kind == "p2c") {
-      config.p2c = true;
-    } else if (kind != "p2p" && !kind.empty()) {  // transformers has no p2p for deberta-v2 either.
-      return fields.Wrong(kKey, *value, kWanted);
-    }
-  }
-}
-
-void ReadNormRelEbd(Fields& fields, BackboneConfig& config) {
-  std::string text;
-  fields.Text("norm_rel_ebd", text);
-  const std::vector<std::string> parts = SplitBars(text);
-  config.norm_rel_ebd = std::find(parts.begin(), parts.end(), "layer_norm") != parts.end();
-}
-
-// BertConfig of transformers 4.57.6.
-BackboneConfig BertDefaults() {
-  BackboneConfig config;
-  config.model_type = "bert";
-  config.vocab_size = 30522;
-  config.hidden_size = 768;
-  config.layers = 12;
-  config.heads = 12;
-  config.intermediate = 3072;
-  config.activation = "gelu";
-  config.norm_eps = 1e-12;
-  config.max_positions = 512;
-  config.type_vocab_size = 2;
-  return config;
-}
-
-// DebertaV2Config of transformers 4.57.6, and the defaults of modeling_deberta_v2.py for the keys
-// that the class does not have.
-BackboneConfig DebertaV2Defaults() {
-  BackboneConfig config;
-  config.model_type = "deberta-v2";
-  config.vocab_size = 128100;
-  config.hidden_size = 1536;
-  config.layers = 24;
-  config.heads = 24;
-  config.intermediate = 6144;
-  config.activation = "gelu";
-  config.norm_eps = 1e-7;
-  config.max_positions = 512;
-  config.type_vocab_size = 0;
-  return config;
-}
-
-// No published model comes near these; beyond them a file is broken, and sizes could overflow.
-constexpr int64_t kMostRows = int64_t{1} << 28;
-constexpr int64_t kMostColumns = int64_t{1} << 20;
-constexpr int64_t kMostLayers = 10000;
-constexpr int64_t kMostWidth = int64_t{1} << 16;
-
-void ReadShape(Fields& fields, BackboneConfig& config) {
-  fields.Integer("vocab_size", config.vocab_size, 1, kMostRows);
-  fields.Integer("hidden_size", config.hidden_size, 1, kMostColumns);
-  fields.Integer("num_hidden_layers", config.layers, 0, kMostLayers);
-  fields.Integer("num_attention_heads", config.heads, 1, kMostColumns);
-  fields.Integer("intermediate_size", config.intermediate, 1, kMostColumns);
-  fields.Text("hidden_act", config.activation);
-  fields.Real("layer_norm_eps", config.norm_eps);
-  fields.Integer("max_position_embeddings", config.max_positions, 1, kMostRows);
-  fields.Integer("type_vocab_size", config.type_vocab_size, 0, kMostRows);
-  fields.Integer("pad_token_id", config.pad_token_id, 0);
-  if (config.hidden_size % config.heads != 0) {
-    fields.Wrong(fmt::format("hidden_size {} is no multiple of num_attention_heads {}",
-                             config.hidden_size, config.heads));
-  }
-  int64_t head_size = config.hidden_size / config.heads;
-  fields.Integer("attention_head_size", head_size, config.hidden_size / config.heads,
-                 config.hidden_size / config.heads);
-}
-
-void ReadDebertaV2(Fields& fields, BackboneConfig& config) {
-  fields.Flag("relative_attention", config.relative_attention);
-  fields.Integer("max_relative_positions", config.max_relative_positions, -1, kMostRows);
-  fields.Integer("position_buckets", config.position_buckets, -1, kMostRows);
-  fields.Flag("share_att_key", config.share_att_key);
-  fields.Flag("position_biased_input", config.position_biased_input);
-  fields.Integer("embedding_size", config.embedding_size, 1, kMostColumns);
-  if (config.embedding_size == config.hidden_size) config.embedding_size = 0;
-  fields.Integer("conv_kernel_size", config.conv_kernel_size, 0, kMostWidth);
-  fields.Integer("conv_groups", config.conv_groups, 1);
-  fields.Text("conv_act", config.conv_act);
-  ReadPosAttType(fields, config);
-  ReadNormRelEbd(fields, config);
-}
-
-BackboneConfig ReadBackbone(Fields& fields, const std::string& model_type) {
-  BackboneConfig config;
-  if (model_type == "bert") {
-    config = BertDefaults();
-    ReadShape(fields, config);
-    fields.Text("position_embedding_type", config.position_embedding_type);
-  } else if (model_type == "deberta-v2") {
-    config = DebertaV2Defaults();
-    ReadShape(fields, config);
-    ReadDebertaV2(fields, config);
-  } else {
-    config.model_type = model_type;
-  }
-  return config;
-}
 
 // First match wins: relations, label decoder, label encoder, none; each with a span and a token
 // head.
@@ -380,21 +236,6 @@ Result<GlinerConfig> ReadGlinerConfig(const std::filesystem::path& directory) {
   if (!object.ok()) return object.error();
   Fields fields(*object, "");
   GlinerConfig config = ReadGliner(fields);
-  if (!fields.problems().empty()) return fields.BadFile(file);
-  return config;
-}
-
-Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file) {
-  dom::parser parser;
-  const Result<dom::object> object = ParseJsonObject(file, parser);
-  if (!object.ok()) return object.error();
-  Fields fields(*object, "");
-  std::string model_type;
-  fields.Text("model_type", model_type);
-  if (!fields.Has("model_type")) {
-    fields.Wrong("model_type is absent, but must name the kind of backbone: bert, deberta-v2, ...");
-  }
-  BackboneConfig config = ReadBackbone(fields, model_type);
   if (!fields.problems().empty()) return fields.BadFile(file);
   return config;
 }

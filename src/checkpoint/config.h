@@ -1,4 +1,4 @@
-// gliner_config.json and the backbone's config: what a checkpoint says it is.
+// gliner_config.json: what a checkpoint says it is.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,42 +6,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "checkpoint/backbone_config.h"
 #include "waterline/result.h"
 
 namespace waterline {
-
-// The backbone's Hugging Face config (`encoder_config`, or config.json of the backbone, or the
-// built-in table for names whose config is not at hand). Fields that a kind of backbone does not
-// have keep the default of its configuration class in transformers.
-struct BackboneConfig {
-  std::string model_type;  // "bert", "deberta-v2", ...
-  int64_t vocab_size = 0;
-  int64_t hidden_size = 0;
-  int64_t layers = 0;         // num_hidden_layers
-  int64_t heads = 0;          // num_attention_heads
-  int64_t intermediate = 0;   // intermediate_size
-  std::string activation;     // hidden_act
-  double norm_eps = 0;        // layer_norm_eps
-  int64_t max_positions = 0;  // max_position_embeddings
-  int64_t type_vocab_size = 0;
-  int64_t pad_token_id = 0;
-  std::string position_embedding_type = "absolute";  // bert
-
-  // deberta-v2
-  bool relative_attention = false;
-  int64_t max_relative_positions = -1;
-  int64_t position_buckets = -1;
-  bool norm_rel_ebd = false;  // "layer_norm" in norm_rel_ebd
-  bool share_att_key = false;
-  bool c2p = false, p2c = false;  // pos_att_type, a list or "p2c|c2p"
-  bool position_biased_input = true;
-  int64_t embedding_size = 0;  // 0: equal to hidden_size
-  int64_t conv_kernel_size = 0;
-  int64_t conv_groups = 1;
-  std::string conv_act = "tanh";
-};
 
 // A small encoder over given rows (gliner modeling/context_encoders.py).
 struct ContextEncoderConfig {
@@ -115,12 +84,5 @@ struct GlinerConfig {
 // Errors: kNotFound  no such file.  kBadModel  not JSON, a key of the wrong type, a value out of
 // range (subtoken_pooling, span_mode): names file, key, value, and the possible values.
 Result<GlinerConfig> ReadGlinerConfig(const std::filesystem::path& directory);
-
-// Parses a backbone's config.json.
-Result<BackboneConfig> ReadBackboneConfig(const std::filesystem::path& file);
-
-// The architecture facts of a backbone known by its hub name (microsoft/deberta-v3-small, ...), for
-// old checkpoints that carry no encoder_config. nullopt when the name is not in the table.
-std::optional<BackboneConfig> KnownBackbone(const std::string& name);
 
 }  // namespace waterline

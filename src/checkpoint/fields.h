@@ -21,6 +21,12 @@
 
 namespace waterline {
 
+// No published model comes near these; beyond them a file is broken, and sizes could overflow.
+inline constexpr int64_t kMostRows = int64_t{1} << 28;
+inline constexpr int64_t kMostColumns = int64_t{1} << 20;
+inline constexpr int64_t kMostLayers = 10000;
+inline constexpr int64_t kMostWidth = int64_t{1} << 16;
+
 // The object that a JSON file holds; it lives as long as `parser`.
 // Errors: kNotFound, kIo.  kBadModel  empty, or not a JSON object.
 Result<simdjson::dom::object> ParseJsonObject(const std::filesystem::path& file,

@@ -27,15 +27,8 @@
 #include <cmath>
 
 namespace waterline {
-namespace {
 
-// Distances are relative, so no length is too long for the mathematics; this bounds the δ table and
-// keeps the quadratic cost of one sequence in sight. Longer texts are processed in windows.
-constexpr int64_t kLongest = 8192;
-
-}  // namespace
-
-Mat DebertaV2::Forward(Ops& ops, const Batch& batch) const {
+Mat DebertaV2::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
   Mat x = ops.Embed({.ids = batch.ids,
                      .words = words_,
                      .positions = batch.positions,
@@ -51,12 +44,17 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch) const {
   }
 
   for (const Layer& l : layers_) {
-    const RelativeTerms relative{
-        .keys = l.position_keys, .queries = l.position_queries, .bucket = bucket_, .reach = reach_};
+    const RelativeTerms relative{.keys = l.position_keys,
+                                 .queries = l.position_queries,
+                                 .bias = {},
+                                 .bucket = bucket_,
+                                 .reach = reach_};
     Mat qkv = ops.Linear(x, l.qkv, Act::kNone, "queries, keys, values");
-    Mat z = ops.Attention(qkv, batch.begins, heads_, scale_, relative_ ? &relative : nullptr);
+    Mat z = ops.Attention(
+        qkv, batch.begins,
+        {.heads = heads_, .scale = scale_, .relative = relative_ ? &relative : nullptr});
     qkv.Release();
-    if (&l == &layers_.back()) {
+    if (&l == &layers_.back() && tap == nullptr) {
       z = ops.Pool(z, batch.read, Pooling::kFirst, "attention");
       x = ops.Pool(x, batch.read, Pooling::kFirst, "hidden states");
     }
@@ -67,18 +65,19 @@ Mat DebertaV2::Forward(Ops& ops, const Batch& batch) const {
     x = ops.FeedForward(y, l.up, act_, l.down, "hidden states");
     ops.AddLayerNorm(x, y, l.output_norm);
     if (convolution_ && &l == &layers_.front()) {
-      if (layers_.size() == 1) {
+      if (layers_.size() == 1 && tap == nullptr) {
         convolved = ops.Pool(convolved, batch.read, Pooling::kFirst, "convolution");
       }
       ops.AddLayerNorm(x, convolved, convolution_->norm);
       convolved.Release();
     }
+    if (tap != nullptr) tap->Take(ops, x);
   }
   return x;
 }
 
-Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, Binder weights,
-                                                 std::pmr::memory_resource* memory) {
+Result<std::unique_ptr<DebertaV2>> DebertaV2::Start(const BackboneConfig& config, Binder weights,
+                                                    std::pmr::memory_resource* memory) {
   const std::optional<Act> act = ParseAct(config.activation);
   if (!act) {
     return Error{Code::kUnsupported,
@@ -86,13 +85,13 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
                              config.activation)};
   }
   auto model = std::make_unique<DebertaV2>(memory);
-  const int64_t D = config.hidden_size, F = config.intermediate;
+  const int64_t D = config.hidden_size;
   const int64_t E = config.embedding_size > 0 ? config.embedding_size : D;
   model->width_ = D;
   model->heads_ = static_cast<int>(config.heads);
   model->act_ = *act;
-  model->longest_ =
-      config.position_biased_input ? std::min(config.max_positions, kLongest) : kLongest;
+  model->longest_ = config.position_biased_input ? std::min(config.max_positions, kLongestSequence)
+                                                 : kLongestSequence;
 
   Binder embeddings = weights.In("embeddings");
   model->words_ = embeddings.TableInFile("word_embeddings.weight", config.vocab_size, E);
@@ -105,7 +104,24 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
   }
   if (E != D) model->embedding_projection_ = embeddings.Linear("embed_proj", D, E, /*bias=*/false);
   model->embedding_norm_ = embeddings.LayerNorm("LayerNorm", D, config.norm_eps);
+  model->relative_ = config.relative_attention && (config.c2p || config.p2c);
+  return model;
+}
 
+void DebertaV2::FillBuckets(int64_t span, int64_t buckets, int64_t max_position) {
+  reach_ = longest_ - 1;
+  for (int64_t d = -reach_; d <= reach_; ++d) {
+    const int64_t bucket = RelativeBucket(d, buckets, max_position);
+    bucket_.push_back(static_cast<int32_t>(std::clamp<int64_t>(bucket + span, 0, 2 * span - 1)));
+  }
+}
+
+Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, Binder weights,
+                                                 std::pmr::memory_resource* memory) {
+  Result<std::unique_ptr<DebertaV2>> started = Start(config, weights, memory);
+  if (!started.ok()) return started.error();
+  DebertaV2* const model = started->get();
+  const int64_t D = config.hidden_size, F = config.intermediate;
   Binder encoder = weights.In("encoder");
   if (config.conv_kernel_size > 0) {
     const std::optional<Act> conv_act = ParseAct(config.conv_act);
@@ -124,7 +140,6 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
         .norm = conv.LayerNorm("LayerNorm", D, config.norm_eps)};
   }
 
-  model->relative_ = config.relative_attention && (config.c2p || config.p2c);
   const int64_t max_position =
       config.max_relative_positions >= 1 ? config.max_relative_positions : config.max_positions;
   const int64_t span = config.position_buckets > 0 ? config.position_buckets : max_position;
@@ -141,14 +156,7 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
     positions = encoder.TableInFile("rel_embeddings.weight", 2 * span, D);
     if (config.norm_rel_ebd) positions_norm = encoder.LayerNorm("LayerNorm", D, config.norm_eps);
   }
-  if (model->relative_) {
-    model->reach_ = model->longest_ - 1;
-    for (int64_t d = -model->reach_; d <= model->reach_; ++d) {
-      const int64_t bucket = RelativeBucket(d, config.position_buckets, max_position);
-      model->bucket_.push_back(
-          static_cast<int32_t>(std::clamp<int64_t>(bucket + span, 0, 2 * span - 1)));
-    }
-  }
+  if (model->relative_) model->FillBuckets(span, config.position_buckets, max_position);
   const int terms = 1 + (model->relative_ ? config.c2p + config.p2c : 0);
   model->scale_ = 1.f / std::sqrt(static_cast<float>(D / config.heads) * static_cast<float>(terms));
 
@@ -176,7 +184,7 @@ Result<std::unique_ptr<Encoder>> DebertaV2::Make(const BackboneConfig& config, B
     }
     model->layers_.push_back(layer);
   }
-  return std::unique_ptr<Encoder>(std::move(model));
+  return std::unique_ptr<Encoder>(std::move(*started));
 }
 
 // In double: float32 and float64 agree for every distance up to 20,000, and the ceiling sits on

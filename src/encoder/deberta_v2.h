@@ -11,19 +11,31 @@
 
 namespace waterline {
 
-// DeBERTa v2 and v3, mDeBERTa; see deberta_v2.cc.
+// DeBERTa v2 and v3, mDeBERTa; see deberta_v2.cc. And v1, which computes the same from other names;
+// see deberta.cc.
 class DebertaV2 final : public Encoder {
  public:
   // Errors: kUnsupported  an activation or pos_att_type that is not known.
   static Result<std::unique_ptr<Encoder>> Make(const BackboneConfig& config, Binder weights,
                                                std::pmr::memory_resource* memory);
+  // Errors: as Make, and talking_head.
+  static Result<std::unique_ptr<Encoder>> MakeFirst(const BackboneConfig& config, Binder weights,
+                                                    std::pmr::memory_resource* memory);
   explicit DebertaV2(std::pmr::memory_resource* memory) : bucket_(memory) {}
 
-  Mat Forward(Ops& ops, const Batch& batch) const override;
+  using Encoder::Forward;
+  Mat Forward(Ops& ops, const Batch& batch, LayerTap* tap) const override;
   int64_t width() const override { return width_; }
+  int64_t layers() const override { return static_cast<int64_t>(layers_.size()); }
   int64_t longest() const override { return longest_; }
 
  private:
+  // Everything but the positions and the layers. Errors: as Make.
+  static Result<std::unique_ptr<DebertaV2>> Start(const BackboneConfig& config, Binder weights,
+                                                  std::pmr::memory_resource* memory);
+  // Fills bucket_ for a table of 2 span rows.
+  void FillBuckets(int64_t span, int64_t buckets, int64_t max_position);
+
   struct Layer {
     Weight qkv, o, up, down;
     Norm attention_norm, output_norm;

@@ -5,22 +5,28 @@
 
 #include "encoder/bert.h"
 #include "encoder/deberta_v2.h"
+#include "encoder/pre_norm.h"
 
 namespace waterline {
 
 Result<std::unique_ptr<Encoder>> MakeEncoder(const BackboneConfig& config, Binder weights,
                                              std::pmr::memory_resource* memory) {
-  if (config.heads <= 0 || config.hidden_size % config.heads != 0) {
-    return Error{Code::kBadModel,
-                 fmt::format("hidden_size {} is not a multiple of num_attention_heads {}",
-                             config.hidden_size, config.heads)};
+  const std::string& type = config.model_type;
+  if (type == "albert") return Bert::MakeAlbert(config, weights);
+  if (type == "deberta") return DebertaV2::MakeFirst(config, weights, memory);
+  if (type == "deberta-v2") return DebertaV2::Make(config, weights, memory);
+  if (type == "distilbert") return Bert::MakeDistilbert(config, weights);
+  if (type == "lfm2") return PreNorm::MakeLfm2(config, weights, memory);
+  if (type == "llama" || type == "qwen2") return PreNorm::MakeLlama(config, weights, memory);
+  if (type == "modernbert") return PreNorm::MakeModernBert(config, weights, memory);
+  if (type == "t5" || type == "mt5") return PreNorm::MakeT5(config, weights, memory);
+  if (type == "bert" || type == "roberta" || type == "xlm-roberta" || type == "electra" ||
+      type == "longformer") {
+    return Bert::Make(config, weights);
   }
-  if (config.model_type == "bert") return Bert::Make(config, weights);
-  if (config.model_type == "deberta-v2") return DebertaV2::Make(config, weights, memory);
   return Error{Code::kUnsupported,
-               fmt::format("backbone model_type \"{}\" is not supported; possible are \"bert\" and "
-                           "\"deberta-v2\"",
-                           config.model_type)};
+               fmt::format("backbone model_type \"{}\" is not supported; possible are {}", type,
+                           KnownModelTypes())};
 }
 
 std::optional<Act> ParseAct(const std::string& name) {

@@ -16,14 +16,33 @@
 
 namespace waterline {
 
+// Where positions are relative no length is too long for the mathematics; this bounds the tables of
+// distances and angles and keeps the quadratic cost of one sequence in sight. Longer texts are
+// processed in windows.
+inline constexpr int64_t kLongestSequence = 8192;
+
+// Sees the hidden states of every layer as they are made.
+class LayerTap {
+ public:
+  virtual ~LayerTap() = default;
+  // Hidden states [T, width()] after the next layer, of all tokens, as transformers numbers them
+  // (hidden_states[1], ...).
+  virtual void Take(Ops& ops, MatView hidden) = 0;
+};
+
 // Immutable; safe from any thread.
 class Encoder {
  public:
   virtual ~Encoder() = default;
 
   // Hidden states [R, width()] of the tokens batch.read.
-  virtual Mat Forward(Ops& ops, const Batch& batch) const = 0;
+  Mat Forward(Ops& ops, const Batch& batch) const { return Forward(ops, batch, nullptr); }
+  // With a tap the last layer too is computed for all tokens, and what is returned is empty or
+  // anything: all there is to read is what the tap has taken.
+  virtual Mat Forward(Ops& ops, const Batch& batch, LayerTap* tap) const = 0;
   virtual int64_t width() const = 0;
+  // How many hidden states a tap takes.
+  virtual int64_t layers() const = 0;
   // Most tokens one sequence may have.
   virtual int64_t longest() const = 0;
 };

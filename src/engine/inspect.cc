@@ -34,10 +34,29 @@ std::string DescribeBackbone(const BackboneConfig& b) {
                      b.model_type, b.layers, b.hidden_size, b.heads, b.intermediate, b.vocab_size);
 }
 
+std::string Layers(int64_t count, std::string_view kind) {
+  return fmt::format("{} {} layer{}", count, kind, count == 1 ? "" : "s");
+}
+
 std::string DescribeHead(const GlinerConfig& c) {
-  return fmt::format("{}, spans of up to {} words, hidden {}, {} BiLSTM layer{}", c.span_mode,
-                     c.max_width, c.hidden_size, c.num_rnn_layers,
-                     c.num_rnn_layers == 1 ? "" : "s");
+  const bool tokens = c.span_mode == "token_level";
+  std::string head = fmt::format("{}, ", c.span_mode);
+  if (!tokens) {
+    head += fmt::format("spans of up to {} words", c.max_width);
+  } else {
+    head += "spans of any width";
+    if (c.represent_spans) head += ", scored once more";
+  }
+  head += fmt::format(", hidden {}, {}", c.hidden_size, Layers(c.num_rnn_layers, "BiLSTM"));
+  if (c.span_encoder && (!tokens || c.represent_spans)) {
+    const ContextEncoderConfig& encoder = *c.span_encoder;
+    const std::string_view kind = encoder.kind != "rnn"   ? encoder.kind
+                                  : encoder.bidirectional ? std::string_view("BiLSTM")
+                                                          : std::string_view("LSTM");
+    head += fmt::format(", spans read from {} of hidden {}", Layers(encoder.encoder.layers, kind),
+                        encoder.encoder.hidden_size);
+  }
+  return head;
 }
 
 std::string DescribeSplitter(WordSplitter splitter, const GlinerConfig& config) {
@@ -88,7 +107,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   report.tensors_used = static_cast<int64_t>(measure->report.used.size());
   report.max_words = checkpoint->config.max_len;
   report.max_tokens = measure->longest_sequence;
-  report.max_width = measure->widths;
+  report.max_width = network->head->widths();
   report.file_bytes = checkpoint->tensors->file_bytes();
   report.weight_bytes = PagesUp(measure->report.block_bytes) + unlimited.in_use(Use::kWeights);
   report.in_file_bytes = measure->report.in_file_bytes;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "encoder/layer_fusion.h"
 #include "engine/precision.h"
 #include "kernels/dry.h"
 
@@ -14,6 +15,7 @@ namespace waterline {
 namespace {
 
 constexpr const char* kEncoderPrefix = "token_rep_layer.bert_layer.model";
+constexpr const char* kFusionPrefix = "token_rep_layer.bert_layer.layers_fuser";
 
 // The config of the backbone `name`, which the checkpoint's config gives no `key` for: its own
 // config.json in `directory` (empty when that was not found), or the built-in table.
@@ -113,6 +115,10 @@ Result<Network> MakeNetwork(const Checkpoint& checkpoint, const Binder& binder,
       MakeEncoder(checkpoint.backbone, binder.As(types.encoder).In(kEncoderPrefix), memory);
   if (!encoder.ok()) return encoder.error();
   network.encoder = std::move(*encoder);
+  if (checkpoint.config.fuse_layers) {
+    network.encoder =
+        FuseLayers(std::move(network.encoder), binder.As(types.encoder).In(kFusionPrefix));
+  }
   Result<std::unique_ptr<Head>> head =
       MakeHead(checkpoint.config, checkpoint.backbone, binder.As(types.head));
   if (!head.ok()) return head.error();

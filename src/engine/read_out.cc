@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "entities/token_spans.h"
 #include "ops/stage.h"
 
 namespace waterline {
@@ -52,6 +53,7 @@ class Reader {
       return;
     }
     Find(begin);
+    if (result_.error) return;
     if (pass_.network.relations != nullptr) FindRelations(begin);
     std::erase_if(spans_, [&](const Span& s) { return !Owns(s.start); });
     if (query_.resolve) ResolveOverlaps(query_.rule, spans_);
@@ -81,9 +83,43 @@ class Reader {
 
   // The candidates of the sequence.
   void Find(const float* logits) {
-    const WordPairs allowed = AllowedPairs(query_, sequence_, pass_.staging);
-    FindCandidates(View(logits), thresholds_, query_.allowed != nullptr ? &allowed : nullptr,
-                   spans_);
+    const WordPairs pairs = AllowedPairs(query_, sequence_, pass_.staging);
+    const WordPairs* const allowed = query_.allowed != nullptr ? &pairs : nullptr;
+    if (head().layout() == Layout::kSpans) {
+      return FindCandidates(View(logits), thresholds_, allowed, spans_);
+    }
+    const TokenScoresView tokens{.logits = logits,
+                                 .words = static_cast<int32_t>(sequence_.words()),
+                                 .labels = static_cast<int32_t>(sequence_.labels())};
+    const std::span<const float> own = thresholds_.of_labels;
+    if (!head().rescores()) return FindTokenSpans(tokens, query_.threshold, allowed, spans_, own);
+    ProposeTokenSpans(tokens, query_.threshold, allowed, spans_, own);
+    Rescore();
+  }
+
+  // Replaces the spans that the logits propose by those that their own logits find.
+  void Rescore() {
+    const std::pmr::vector<WordRange> ranges = Ranges();
+    const std::pmr::vector<Span> proposed = std::move(spans_);
+    spans_ = std::pmr::vector<Span>(pass_.staging);
+    if (proposed.empty()) return;
+    const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {
+      const Mat logits = head().RescoreSpans(ops, pass_.scores, pass_.batch, index_, ranges);
+      if (ops.dry()) return;
+      FindAmong(proposed, logits.view().data, logits.view().stride,
+                static_cast<int32_t>(sequence_.labels()), query_.threshold, spans_,
+                thresholds_.of_labels);
+    });
+    if (!done.ok()) result_.error = done.error();
+  }
+
+  // The spans as rows of the batch's words.
+  std::pmr::vector<WordRange> Ranges() const {
+    const int64_t first = pass_.batch.word_begins[index_];
+    std::pmr::vector<WordRange> ranges(pass_.staging);
+    ranges.reserve(spans_.size());
+    for (const Span& span : spans_) ranges.push_back({first + span.start, first + span.end});
+    return ranges;
   }
 
   // Whether the sequence reports what starts at its word `start`.
@@ -168,16 +204,14 @@ class Reader {
     for (const Span& span : spans_) {
       std::array<ClassScore, kTopClasses> best;
       TopLabels& top = result_.top.emplace_back();
+      if (head().layout() != Layout::kSpans) continue;
       top.count = TopClasses(View(logits), span.start, span.end - span.start, best);
       for (size_t i = 0; i < top.count; ++i) top.scores[i] = {best[i].label, best[i].score};
     }
   }
 
   void TakeVectors() {
-    const int64_t first = pass_.batch.word_begins[index_];
-    std::pmr::vector<WordRange> ranges(pass_.staging);
-    ranges.reserve(spans_.size());
-    for (const Span& span : spans_) ranges.push_back({first + span.start, first + span.end});
+    const std::pmr::vector<WordRange> ranges = Ranges();
     const auto width = static_cast<size_t>(head().vector_width());
     result_.vectors.resize(2 * spans_.size() * width);
     const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {

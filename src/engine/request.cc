@@ -352,25 +352,27 @@ void AddRelations(const Request& request, const std::pmr::vector<Span>& spans,
     entity.emplace(std::pair(spans[i].start, spans[i].end), static_cast<int32_t>(i));
   }
   std::pmr::map<std::tuple<int32_t, int32_t, int32_t>, size_t> known(memory);
+  std::pmr::vector<Relation> relations(memory);
   for (const SequenceResult& result : request.results) {
     for (const FoundRelation& found : result.relations) {
       const auto head = entity.find(found.head), tail = entity.find(found.tail);
       if (head == entity.end() || tail == entity.end()) continue;
       const int32_t relation =
           request.labels->parts.front().relation[static_cast<size_t>(found.relation)];
-      const auto [place, is_new] = known.emplace(std::tuple(head->second, tail->second, relation),
-                                                 extraction.relations.size());
+      const auto [place, is_new] =
+          known.emplace(std::tuple(head->second, tail->second, relation), relations.size());
       if (is_new) {
-        extraction.relations.push_back({.head = head->second,
-                                        .tail = tail->second,
-                                        .relation = relation,
-                                        .score = found.score});
+        relations.push_back({.head = head->second,
+                             .tail = tail->second,
+                             .relation = relation,
+                             .score = found.score});
       } else {
-        float& score = extraction.relations[place->second].score;
+        float& score = relations[place->second].score;
         score = std::max(score, found.score);
       }
     }
   }
+  extraction.relations.assign(relations.begin(), relations.end());
 }
 
 }  // namespace

@@ -25,6 +25,10 @@ constexpr int64_t kBestBatchTokens = 1024;  // Larger batches are not faster on 
 // The shape that the smallest budget must hold.
 constexpr BatchShape kLeastShape{.texts = 1, .words = 96, .tokens = 128, .labels = 8};
 
+// Token models find spans of any width; of those of more words than this, or than the max_width
+// that their config has without a use for it, an end may lie past the window of a long text.
+constexpr int64_t kTokenSpans = 12;
+
 size_t LeastStaging(int threads) { return kMiB + static_cast<size_t>(threads) * 64 * 1024; }
 
 }  // namespace
@@ -85,6 +89,7 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& k
   if (!network.ok()) return network.error();
   measure.longest_sequence = LongestSequence(checkpoint, *network->encoder);
   measure.widths = network->head->widths();
+  if (measure.widths == 0) measure.widths = std::max(checkpoint.config.max_width, kTokenSpans);
   measure.least_workspace = PassBytes(*network, kernels, kLeastShape, &loading);
   measure.held = budget.in_use() + PagesUp(measure.report.block_bytes);
   measure.loading_peak =

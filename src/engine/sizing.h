@@ -46,7 +46,7 @@ struct Measure {
   size_t held = 0;             // By the loaded model: weights, tokenizer.
   size_t loading_peak = 0;     // Most that is held at once while one thread loads it.
   int64_t longest_sequence = 0;
-  int64_t widths = 0;
+  int64_t widths = 0;  // Widest span that windows of long texts are made for.
 };
 // Measures `checkpoint`, which was opened within `budget`.
 // Errors: kBadModel, kUnsupported as MeasureNetwork.

@@ -19,16 +19,6 @@ int64_t Stride(const SpanScoresView& scores) {
   return scores.stride == 0 ? scores.labels : scores.stride;
 }
 
-// A logit below which Probability never exceeds `threshold`: sigmoid^-1 of a threshold lowered by
-// more than the rounding errors of Probability (a few units in the last place, and a few
-// denormals).
-float LowestLogit(float threshold) {
-  const double lowered = static_cast<double>(threshold) * (1 - 1e-6) - 1e-43;
-  if (!(lowered > 0)) return -kInfinity;
-  const double logit = std::log(lowered) - std::log1p(-lowered);
-  return static_cast<float>(logit - 1e-5 * std::abs(logit) - 1e-5);
-}
-
 // Whether any of the `kProbe` floats at `logits` is >= lowest.
 constexpr int64_t kProbe = 32;
 bool AnyAtLeast(const float* logits, float lowest) {
@@ -206,6 +196,15 @@ void Select(Keeper keeper, const std::pmr::vector<uint64_t>& order, std::pmr::ve
 }  // namespace
 
 float Probability(float logit) { return 1.0f / (1.0f + std::exp(-logit)); }
+
+// sigmoid^-1 of a threshold lowered by more than the rounding errors of Probability (a few units in
+// the last place, and a few denormals).
+float LowestLogit(float threshold) {
+  const double lowered = static_cast<double>(threshold) * (1 - 1e-6) - 1e-43;
+  if (!(lowered > 0)) return -kInfinity;
+  const double logit = std::log(lowered) - std::log1p(-lowered);
+  return static_cast<float>(logit - 1e-5 * std::abs(logit) - 1e-5);
+}
 
 float Thresholds::Of(int32_t label) const {
   if (of_labels.empty()) return all;

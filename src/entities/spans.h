@@ -26,6 +26,9 @@ struct OverlapRule {
 
 // sigmoid(logit) = 1 / (1 + exp(-logit)) in f32, as torch computes it. NaN gives NaN.
 float Probability(float logit);
+// A logit below which Probability never reaches `threshold`, to spare its sigmoid; -infinity where
+// there is none.
+float LowestLogit(float threshold);
 
 // The logits of one text: logits[(s * widths + k) * stride + label] is that of the words s to s +
 // k. Labels from `labels` up to `stride` are those of other texts of the batch and are never read

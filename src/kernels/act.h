@@ -14,7 +14,8 @@ enum class Act {
   kSilu,
 };
 
-// Which sub-words stand for a word (config key subtoken_pooling).
-enum class Pooling { kFirst, kLast, kMean, kMax };
+// How several rows become one: of the sub-words of a word (config key subtoken_pooling), of the
+// words of a span.
+enum class Pooling { kFirst, kLast, kMean, kMax, kSum };
 
 }  // namespace waterline

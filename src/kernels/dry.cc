@@ -25,6 +25,10 @@ size_t DryKernels::LstmScratchBytes(int64_t hidden, int64_t sequences) const {
   return like_.LstmScratchBytes(hidden, sequences);
 }
 
+size_t DryKernels::MixScratchBytes(int64_t layers, int64_t middle) const {
+  return like_.MixScratchBytes(layers, middle);
+}
+
 size_t DryKernels::SpanScoreScratchBytes(int64_t features, int64_t widths,
                                          int64_t most_labels) const {
   return like_.SpanScoreScratchBytes(features, widths, most_labels);

@@ -27,6 +27,10 @@ class DryKernels final : public Kernels {
   size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
   void AddLayerNorm(MatView, MatView, const Norm&, MatView) const override {}
   void AddAct(MatView, MatView, Act, MatView) const override {}
+  void Scale(MatView, const float*, MatView) const override {}
+  void AddNorm(MatView, MatView, const Norm&, MatView) const override {}
+  void Gate(MatView, Act) const override {}
+  void Rotate(MatView, std::span<const int32_t>, int, MatView) const override {}
   void Attention(const AttentionArgs&, MatView) const override {}
   size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
                                const RelativeTerms* relative) const override;
@@ -37,6 +41,9 @@ class DryKernels final : public Kernels {
   size_t SpanScoreScratchBytes(int64_t features, int64_t widths,
                                int64_t most_labels) const override;
   void Unfold(MatView, SequenceBegins, int64_t, int64_t, MatView) const override {}
+  void GatedConv(const GatedConvArgs&, MatView) const override {}
+  void MixLayers(const MixArgs&, MatView) const override {}
+  size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange>, MatView) const override {}
 
  private:

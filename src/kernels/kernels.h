@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "kernels/act.h"
@@ -37,28 +38,63 @@ struct EmbedArgs {
   const float* every = nullptr;        // [D] added to each row (token type 0), or nullptr.
 };
 
-// Disentangled attention's two position terms (DeBERTa, arXiv:2006.03654, section 3.1, in the index
-// form of the released code).
+// Score terms by the distance of query and key: disentangled attention's two (DeBERTa,
+// arXiv:2006.03654, section 3.1, in the index form of the released code), or a bias a head (T5,
+// arXiv:1910.10683, section 2.1).
 struct RelativeTerms {
   MatView keys;     // [R, D] position keys for c2p, heads side by side; empty() for no c2p.
   MatView queries;  // [R, D] position queries for p2c; empty() for no p2c.
-  // Row of both tables for distance i - j, at index (i - j) + reach; [2 * reach + 1], and every
+  Table bias;       // [R, heads] of f32; rows = 0 for none, and none beside `keys`.
+  // Row of all tables for distance i - j, at index (i - j) + reach; [2 * reach + 1], and every
   // sequence is at most reach + 1 long.
   std::span<const int32_t> bucket;
   int64_t reach = 0;
 };
 
+inline constexpr int64_t kAllKeys = std::numeric_limits<int64_t>::max();
+
 struct AttentionArgs {
-  MatView q, k, v;  // [T, D] each; head h is columns [h d, (h + 1) d).
+  MatView q;     // [T, heads d]; head h is columns [h d, (h + 1) d).
+  MatView k, v;  // [T, key_heads d]; heads / key_heads heads in a row share one of them.
   SequenceBegins begins;
   // Over k and v where those have other rows than q and out; without position terms. A query that
   // sees no key gets zeros. Empty: begins.
   SequenceBegins key_begins = {};
   int64_t longest = 0;  // Rows of the longest sequence of keys.
   int heads = 1;
+  int key_heads = 1;
   float scale = 1;                          // Multiplies the sum of all score terms.
   const RelativeTerms* relative = nullptr;  // nullptr: scores are q k alone.
-  std::span<std::byte> scratch;             // AttentionScratchBytes; 64-byte aligned.
+  // Query i sees the keys j with |i - j| <= window, and j <= i where causal.
+  int64_t window = kAllKeys;
+  bool causal = false;
+  std::span<std::byte> scratch;  // AttentionScratchBytes; 64-byte aligned.
+};
+
+// The layers of a pass and what weighs them; see Kernels::MixLayers. Matrices of weights are
+// row-major f32.
+struct MixArgs {
+  MatView layers;                       // [K R, D]: rows [k R, (k + 1) R) are layer k.
+  MatView means;                        // [K B, D]: rows [k B, (k + 1) B) are means of layer k.
+  std::span<const RowRange> rows;       // [R] the token of each row, ascending.
+  SequenceBegins begins;                // [B + 1] over tokens.
+  const float* squeeze = nullptr;       // [D]
+  const float* squeeze_bias = nullptr;  // [1]
+  int64_t middle = 0;                   // M
+  const float* w1 = nullptr;            // [M, K]
+  const float* b1 = nullptr;            // [M]
+  const float* w2 = nullptr;            // [K, M]
+  const float* b2 = nullptr;            // [K]
+  std::span<std::byte> scratch;         // MixScratchBytes; 64-byte aligned.
+};
+
+// A convolution along each sequence between two gates; see Kernels::GatedConv.
+struct GatedConvArgs {
+  MatView x;  // [T, 3 D]
+  SequenceBegins begins;
+  int64_t kernel = 1;
+  const float* taps = nullptr;  // [kernel, D]
+  const float* bias = nullptr;  // [D], or nullptr.
 };
 
 struct LstmArgs {
@@ -67,6 +103,7 @@ struct LstmArgs {
   const float* forward;  // Whh of each direction, packed by PackLstm.
   const float* backward;
   int64_t hidden = 0;            // H
+  int64_t directions = 2;        // 1: gates and out have the columns of the forward one alone.
   SequenceBegins begins;         // Over words.
   std::span<std::byte> scratch;  // LstmScratchBytes; 64-byte aligned.
 };
@@ -134,18 +171,31 @@ class Kernels {
   // out = LayerNorm(x + residual). residual.data may be nullptr for none; out may alias x or
   // residual. Two passes: the mean first, then squared deviations.
   virtual void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const = 0;
-  // out = act(a + b); act is kNone or kRelu. out may alias a or b.
+  // out = act(a + b); act is kNone or kRelu. b may be one row that goes with each of a, or empty()
+  // for nothing. out may alias a, or a b of as many rows.
   virtual void AddAct(MatView a, MatView b, Act act, MatView out) const = 0;
-  // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket]) times
-  // v.
+  // out[t] = x[t] ⊙ by, with `by` [x.cols]. out may alias x.
+  virtual void Scale(MatView x, const float* by, MatView out) const = 0;
+  // x += delta, and out = the norm of x: the residual stream of a pre-norm layer and what it goes
+  // on with. delta.data may be nullptr for none; out must not alias x.
+  virtual void AddNorm(MatView x, MatView delta, const Norm& norm, MatView out) const = 0;
+  // The first half of the columns of x becomes act(first half) * second half.
+  virtual void Gate(MatView x, Act act) const = 0;
+  // Rotary embedding (arXiv:2104.09864, the halves as in GPT-NeoX) of each of the `heads` heads of
+  // x [T, heads d]: (x[m], x[m + d / 2]) turned by the angle whose cosine is angles[p][m] and whose
+  // sine is angles[p][m + d / 2], p = positions[t].
+  virtual void Rotate(MatView angles, std::span<const int32_t> positions, int heads,
+                      MatView x) const = 0;
+  // out[t] = softmax over the sequence of scale * (q k + q keys[bucket] + k queries[bucket] +
+  // bias[bucket]) times v.
   virtual void Attention(const AttentionArgs& args, MatView out) const = 0;
   virtual size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
                                        const RelativeTerms* relative) const = 0;
   // out[n] = one row for rows ranges[n] of x; a zero row for an empty range.
   virtual void Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
                     MatView out) const = 0;
-  // out [W, 2 H] = [forward ; backward] hidden states of an LSTM over each sequence; PyTorch's
-  // equations and gate order i f g o.
+  // out [W, directions H] = [forward ; backward] hidden states of an LSTM over each sequence;
+  // PyTorch's equations and gate order i f g o.
   virtual void Lstm(const LstmArgs& args, MatView out) const = 0;
   virtual size_t LstmScratchBytes(int64_t hidden, int64_t sequences) const = 0;
   // scores[score_begins[s] + (i K + k) C_s + c] = act(u_i + v_{i+k}) · g_c + constant_c for each
@@ -159,6 +209,14 @@ class Kernels {
   // sequence of row t. Rows [first, first + out.rows) of x only.
   virtual void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
                       MatView out) const = 0;
+  // out[t, c] = x[t, D + c] (bias[c] + sum over j of taps[j, c] v[t - kernel + 1 + j, c]), where
+  // v[t, c] = x[t, c] x[t, 2 D + c], and 0 before the sequence.
+  virtual void GatedConv(const GatedConvArgs& args, MatView out) const = 0;
+  // out[r] = sum over k of s_k layers[k R + r], s = sigmoid(W2 relu(W1 z + b1) + b2) of the row's
+  // sequence b, z_k = squeeze · means[k B + b] + squeeze_bias (squeeze and excitation,
+  // arXiv:1709.01507, over layers).
+  virtual void MixLayers(const MixArgs& args, MatView out) const = 0;
+  virtual size_t MixScratchBytes(int64_t layers, int64_t middle) const = 0;
   // x[n] = 0 for every empty ranges[n].
   virtual void ClearEmpty(std::span<const RowRange> ranges, MatView x) const = 0;
 };

@@ -177,7 +177,12 @@ void Binder::Leave(Stage stage, std::initializer_list<Source> sources, int64_t p
 
 void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed) {
   if (source.tensor == nullptr) return;
-  const int64_t rows = source.tensor->elements() / w.in;
+  PackSomeRows(source, 0, source.tensor->elements() / w.in, row, w, packed);
+}
+
+void Binder::PackSomeRows(const Source& source, int64_t first, int64_t rows, int64_t row,
+                          const Weight& w, std::byte* packed) {
+  if (source.tensor == nullptr) return;
   const int64_t at_once = RowsAtOnce(rows, w.in);
   if (source.scales != nullptr) {
     const int64_t numbers = WholeLines((at_once * w.in + 3) / 4);
@@ -186,7 +191,8 @@ void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::b
             const int64_t begin = piece * at_once;
             const int64_t count = std::min(at_once, rows - begin);
             auto* const from = reinterpret_cast<int8_t*>(scratch);
-            std::string problem = source.ReadInt8(begin, count, w.in, from, scratch + numbers);
+            std::string problem =
+                source.ReadInt8(first + begin, count, w.in, from, scratch + numbers);
             kernels->PackInt8(from, scratch + numbers, row + begin, count, w, packed);
             return problem;
           });
@@ -196,7 +202,7 @@ void Binder::PackRows(const Source& source, int64_t row, const Weight& w, std::b
         [=, kernels = kernels_](int64_t piece, float* scratch) {
           const int64_t begin = piece * at_once;
           const int64_t count = std::min(at_once, rows - begin);
-          std::string problem = source.ReadFinite(begin * w.in, count * w.in, scratch);
+          std::string problem = source.ReadFinite((first + begin) * w.in, count * w.in, scratch);
           kernels->Pack(scratch, row + begin, count, w, packed);
           return problem;
         });
@@ -228,17 +234,52 @@ Weight Binder::LinearOf(std::string_view weight, std::string_view bias, int64_t 
 }
 
 Weight Binder::LinearStack(std::initializer_list<std::string_view> names, int64_t out_each,
-                           int64_t in) {
-  const int64_t out = out_each * static_cast<int64_t>(names.size());
+                           int64_t in, bool bias) {
+  std::vector<Map> maps;
+  for (const std::string_view name : names) maps.push_back({name, out_each});
+  return StackMaps(maps, in, bias);
+}
+
+Weight Binder::LinearMaps(std::initializer_list<Map> maps, int64_t in, bool bias) {
+  return StackMaps({maps.begin(), maps.size()}, in, bias);
+}
+
+Weight Binder::StackMaps(std::span<const Map> maps, int64_t in, bool bias) {
+  int64_t out = 0;
+  for (const Map& map : maps) out += map.out;
   Weight w;
   std::byte* packed = TakeWeight(out, in, w);
-  float* bias = TakeFloats(out);
+  float* const biases = bias ? TakeFloats(out) : nullptr;
   int64_t row = 0;
-  for (const std::string_view name : names) {
-    PackRows(ReadMap(fmt::format("{}.weight", name), out_each, in), row, w, packed);
-    CopyVector(Read(fmt::format("{}.bias", name), {out_each}), bias + (measuring() ? 0 : row));
-    row += out_each;
+  for (const Map& map : maps) {
+    PackRows(ReadMap(fmt::format("{}.weight", map.name), map.out, in), row, w, packed);
+    if (bias) {
+      CopyVector(Read(fmt::format("{}.bias", map.name), {map.out}),
+                 biases + (measuring() ? 0 : row));
+    }
+    row += map.out;
   }
+  w.bias = biases;
+  return w;
+}
+
+Weight Binder::LinearByHeads(std::string_view name, std::string_view query_bias,
+                             std::string_view value_bias, int64_t heads, int64_t width,
+                             int64_t in) {
+  const int64_t all = heads * width;
+  Weight w;
+  std::byte* packed = TakeWeight(3 * all, in, w);
+  float* const bias = TakeFloats(3 * all);
+  const Source source = ReadMap(fmt::format("{}.weight", name), 3 * all, in);
+  for (int64_t part = 0; part < 3; ++part) {
+    for (int64_t h = 0; h < heads; ++h) {
+      PackSomeRows(source, (3 * h + part) * width, width, part * all + h * width, w, packed);
+    }
+  }
+  const auto part_of_bias = [&](int64_t part) { return bias + (measuring() ? 0 : part * all); };
+  CopyVector(Read(query_bias, {all}), part_of_bias(0));
+  if (!measuring()) std::fill_n(part_of_bias(1), all, 0.f);
+  CopyVector(Read(value_bias, {all}), part_of_bias(2));
   w.bias = bias;
   return w;
 }
@@ -261,6 +302,19 @@ Weight Binder::LinearColumns(std::string_view name, int64_t out, int64_t all, in
           return problem;
         });
   if (bias) w.bias = Bias(name, out);
+  return w;
+}
+
+Weight Binder::LinearRows(std::string_view name, int64_t all, int64_t begin, int64_t out,
+                          int64_t in) {
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
+  PackSomeRows(ReadMap(fmt::format("{}.weight", name), all, in), begin, out, 0, w, packed);
+  float* bias = TakeFloats(out);
+  const Source source = Read(fmt::format("{}.bias", name), {all});
+  Leave(Stage::kRead, {source}, 1, 0,
+        [=](int64_t, float*) { return source.ReadFinite(begin, out, bias); });
+  w.bias = bias;
   return w;
 }
 
@@ -323,17 +377,54 @@ Weight Binder::Conv1d(std::string_view name, int64_t out, int64_t in, int64_t gr
   return w;
 }
 
-Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden) {
+const float* Binder::Taps(std::string_view name, int64_t channels, int64_t kernel) {
+  float* const taps = TakeFloats(kernel * channels);
+  const Source source = Read(fmt::format("{}.weight", name), {channels, 1, kernel});
+  Leave(Stage::kRead, {source}, 1, kernel * channels, [=](int64_t, float* scratch) {
+    std::string problem = source.ReadFinite(0, kernel * channels, scratch);
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t j = 0; j < kernel; ++j) taps[j * channels + c] = scratch[c * kernel + j];
+    }
+    return problem;
+  });
+  return taps;
+}
+
+Weight Binder::ConvTap(std::string_view name, std::string_view bias, int64_t out, int64_t in,
+                       int64_t kernel, int64_t tap) {
+  Weight w;
+  std::byte* packed = TakeWeight(out, in, w);
+  const Source source = Read(name, {out, in, kernel}, {.part_of_map = true});
+  const int64_t width = in * kernel;
+  const int64_t at_once = RowsAtOnce(out, width);
+  Leave(Stage::kRead, {source}, Pieces(out, at_once), at_once * width,
+        [=, kernels = kernels_](int64_t piece, float* scratch) {
+          const int64_t row = piece * at_once;
+          const int64_t count = std::min(at_once, out - row);
+          std::string problem = source.ReadFinite(row * width, count * width, scratch);
+          for (int64_t i = 0; i < count * in; ++i) scratch[i] = scratch[i * kernel + tap];
+          kernels->Pack(scratch, row, count, w, packed);
+          return problem;
+        });
+  if (!bias.empty()) w.bias = Vector(bias, out);
+  return w;
+}
+
+Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int64_t hidden,
+                              int64_t directions) {
   Binder reader = In(name);
   Ops::LstmWeights w;
   w.hidden = hidden;
+  w.directions = directions;
   const int64_t gates = 4 * hidden;
-  std::byte* packed = TakeWeight(2 * gates, in, w.input);
-  float* bias = TakeFloats(2 * gates);
-  float* recurrent[2] = {TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden))),
-                         TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)))};
+  std::byte* packed = TakeWeight(directions * gates, in, w.input);
+  float* bias = TakeFloats(directions * gates);
+  float* recurrent[2] = {};
+  for (int64_t d = 0; d < directions; ++d) {
+    recurrent[d] = TakeFloats(static_cast<int64_t>(kernels_->PackedLstmFloats(hidden)));
+  }
   const char* const suffix[2] = {"", "_reverse"};
-  for (int64_t d = 0; d < 2; ++d) {
+  for (int64_t d = 0; d < directions; ++d) {
     const auto read = [&](const char* what, std::initializer_list<int64_t> shape) {
       return reader.Read(fmt::format("{}_l{}{}", what, layer, suffix[d]), shape);
     };
@@ -365,10 +456,16 @@ Ops::LstmWeights Binder::Lstm(std::string_view name, int layer, int64_t in, int6
   return w;
 }
 
-Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps) {
+Norm Binder::LayerNorm(std::string_view name, int64_t width, double eps, bool bias) {
   const float* gamma = Vector(fmt::format("{}.weight", name), width);
-  const float* beta = Bias(name, width);
+  const float* beta = bias ? Bias(name, width) : nullptr;
   return {.width = width, .gamma = gamma, .beta = beta, .eps = static_cast<float>(eps)};
+}
+
+Norm Binder::RmsNorm(std::string_view name, int64_t width, double eps) {
+  Norm norm = LayerNorm(name, width, eps, /*bias=*/false);
+  norm.centred = false;
+  return norm;
 }
 
 FileTable Binder::TableInFile(std::string_view name, int64_t rows, int64_t cols) {
@@ -385,6 +482,35 @@ Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
           .cols = cols,
           .type = Dtype::kF32,
           .data = reinterpret_cast<const std::byte*>(values)};
+}
+
+MatView Binder::Columns(std::string_view name, int64_t rows, int64_t cols) {
+  const int64_t stride = WholeLines(rows);
+  const MatView columns{TakeFloats(cols * stride), cols, rows, stride};
+  const Source source = Read(name, {rows, cols});
+  Leave(Stage::kRead, {source}, 1, rows * cols, [=](int64_t, float* scratch) {
+    std::string problem = source.ReadFinite(0, rows * cols, scratch);
+    for (int64_t c = 0; c < cols; ++c) {
+      for (int64_t r = 0; r < rows; ++r) columns.row(c)[r] = scratch[r * cols + c];
+    }
+    return problem;
+  });
+  return columns;
+}
+
+MatView Binder::Reshaped(std::string_view name, int64_t rows, int64_t cols, int64_t width) {
+  WATERLINE_CHECK(rows * cols % width == 0);
+  const int64_t count = rows * cols / width, stride = WholeLines(width);
+  const MatView shaped{TakeFloats(count * stride), count, width, stride};
+  const Source source = Read(name, {rows, cols});
+  Leave(Stage::kRead, {source}, 1, 0, [=](int64_t, float*) {
+    std::string problem;
+    for (int64_t r = 0; r < count && problem.empty(); ++r) {
+      problem = source.ReadFinite(r * width, width, shaped.row(r));
+    }
+    return problem;
+  });
+  return shaped;
 }
 
 const float* Binder::Vector(std::string_view name, int64_t width) {
@@ -429,11 +555,11 @@ MatView Binder::Normalise(const FileTable& table, const Norm& norm) {
 }
 
 MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_view name,
-                        int64_t out) {
+                        int64_t out, bool has_bias) {
   const int64_t stride = WholeLines(out);
   const MatView projected{TakeFloats(table.rows * stride), table.rows, out, stride};
   const Source weight = Read(fmt::format("{}.weight", name), {out, table.cols});
-  const Source bias = Read(fmt::format("{}.bias", name), {out});
+  const Source bias = has_bias ? Read(fmt::format("{}.bias", name), {out}) : weight;
   if (table.tensor == nullptr) return projected;
   const MatView x = Normalise(table, norm);
   // In f32 whatever the type of other maps: the table is made once.
@@ -449,9 +575,11 @@ MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_vi
           float* const rows = scratch + packed_floats;
           float* const bias_values = rows + at_once * in;
           std::string problem = weight.ReadFinite(begin * in, count * in, rows);
-          std::string other = bias.ReadFinite(begin, count, bias_values);
+          std::string other;
+          if (has_bias) other = bias.ReadFinite(begin, count, bias_values);
           auto* const packed = reinterpret_cast<std::byte*>(scratch);
-          const Weight w{.out = count, .in = in, .packed = packed, .bias = bias_values};
+          const Weight w{
+              .out = count, .in = in, .packed = packed, .bias = has_bias ? bias_values : nullptr};
           kernels->Pack(rows, 0, count, w, packed);
           kernels->Linear(x, w, Act::kNone, {}, projected.Cols(begin, begin + count));
           return problem.empty() ? other : problem;

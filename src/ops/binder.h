@@ -74,24 +74,52 @@ class Binder {
   // A linear map whose tensors have other names: `weight` [out, in] and `bias` [out].
   Weight LinearOf(std::string_view weight, std::string_view bias, int64_t out, int64_t in);
   // Several linear maps of the same input as one: rows of names[0], then of names[1], ...
-  Weight LinearStack(std::initializer_list<std::string_view> names, int64_t out_each, int64_t in);
+  Weight LinearStack(std::initializer_list<std::string_view> names, int64_t out_each, int64_t in,
+                     bool bias = true);
+  // The same of maps that differ in height.
+  struct Map {
+    std::string_view name;
+    int64_t out;
+  };
+  Weight LinearMaps(std::initializer_list<Map> maps, int64_t in, bool bias);
+  // `name`.weight [3 * heads * width, in], the query, key and value rows of each head together,
+  // with all queries first, then all keys, then all values; the biases `query_bias` and
+  // `value_bias` [heads * width].
+  Weight LinearByHeads(std::string_view name, std::string_view query_bias,
+                       std::string_view value_bias, int64_t heads, int64_t width, int64_t in);
   // Columns [begin, begin + in) of `name`.weight [out, all]; with its bias or without.
   Weight LinearColumns(std::string_view name, int64_t out, int64_t all, int64_t begin, int64_t in,
                        bool bias);
+  // Rows [begin, begin + out) of `name`.weight [all, in] and of `name`.bias [all].
+  Weight LinearRows(std::string_view name, int64_t all, int64_t begin, int64_t out, int64_t in);
   // The transposed map with the bias as one more row: W' [in + 1, out], W'[:in] = Wᵀ, W'[in] = b.
   // So p W'ᵀ = [p W, p·b]: what is left of a linear map when its output is only multiplied with p.
   Weight LinearFolded(std::string_view name, int64_t out, int64_t in);
   // Conv1d `name`.weight [out, in / groups, kernel] and bias, as a linear map over windows
   // [in * kernel] (column c * kernel + j).
   Weight Conv1d(std::string_view name, int64_t out, int64_t in, int64_t groups, int64_t kernel);
-  // One bidirectional layer of a PyTorch LSTM with input width `in`, H = hidden.
-  Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden);
+  // `name`.weight [channels, 1, kernel] of a convolution whose channels are apart, as
+  // [kernel, channels].
+  const float* Taps(std::string_view name, int64_t channels, int64_t kernel);
+  // What a convolution with the tensor `name` [out, in, kernel] multiplies the row at offset `tap`
+  // of its window with; `bias` is the name of a tensor [out], or empty.
+  Weight ConvTap(std::string_view name, std::string_view bias, int64_t out, int64_t in,
+                 int64_t kernel, int64_t tap);
+  // One layer of a PyTorch LSTM with input width `in`, H = hidden, in one direction or both.
+  Ops::LstmWeights Lstm(std::string_view name, int layer, int64_t in, int64_t hidden,
+                        int64_t directions = 2);
   // `name`.weight and `name`.bias, [width] each.
-  Norm LayerNorm(std::string_view name, int64_t width, double eps);
+  Norm LayerNorm(std::string_view name, int64_t width, double eps, bool bias = true);
+  // `name`.weight [width].
+  Norm RmsNorm(std::string_view name, int64_t width, double eps);
   // A tensor `name` [rows, cols] that stays in the file.
   FileTable TableInFile(std::string_view name, int64_t rows, int64_t cols);
   // A tensor `name` [rows, cols] in memory, as f32.
   Table TableInMemory(std::string_view name, int64_t rows, int64_t cols);
+  // The columns of a tensor `name` [rows, cols] as rows [cols, rows], as f32.
+  MatView Columns(std::string_view name, int64_t rows, int64_t cols);
+  // A tensor `name` [rows, cols], read in the order of its elements as rows of `width`, as f32.
+  MatView Reshaped(std::string_view name, int64_t rows, int64_t cols, int64_t width);
   // A tensor `name` [width], as f32.
   const float* Vector(std::string_view name, int64_t width);
   // A row of a table, as f32.
@@ -99,7 +127,10 @@ class Binder {
   // LayerNorm(table) Wᵀ + b with the linear map `name` [out, cols]: what depends on weights alone
   // is computed once, here. `norm` may have width 0 for none; it is the same for all maps of one
   // table.
-  MatView Project(const FileTable& table, const Norm& norm, std::string_view name, int64_t out);
+  MatView Project(const FileTable& table, const Norm& norm, std::string_view name, int64_t out,
+                  bool has_bias = true);
+  // Whether the file has a tensor `name`.
+  bool Has(std::string_view name) const { return file_->Find(Full(name)) != nullptr; }
 
  private:
   // A tensor as it is read. Everything lives as long as the file.
@@ -123,6 +154,7 @@ class Binder {
   // The tensor if it has the shape; else nullptr, with a problem in the report.
   const std::pair<const std::string, StoredTensor>* Find(const std::string& full,
                                                          std::initializer_list<int64_t> shape);
+  Weight StackMaps(std::span<const Map> maps, int64_t in, bool bias);
   std::string Full(std::string_view name) const;
   float* TakeFloats(int64_t count);
   std::byte* TakeBytes(size_t bytes);
@@ -131,7 +163,11 @@ class Binder {
   // Leaves a job whose pieces need `scratch_floats`, unless a tensor is missing.
   void Leave(Stage stage, std::initializer_list<Source> sources, int64_t pieces,
              int64_t scratch_floats, PackingJobs::Piece run);
+  // Packs all rows of the source as those from `row` on.
   void PackRows(const Source& source, int64_t row, const Weight& w, std::byte* packed);
+  // Packs its rows [first, first + rows).
+  void PackSomeRows(const Source& source, int64_t first, int64_t rows, int64_t row, const Weight& w,
+                    std::byte* packed);
   void CopyVector(const Source& source, float* to);
   // `name`.bias [width] in memory.
   const float* Bias(std::string_view name, int64_t width);

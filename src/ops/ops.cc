@@ -143,9 +143,15 @@ Mat Ops::LinearFromFile(MatView x, const FileTable& w, const float* bias, const 
 }
 
 void Ops::AddAct(MatView a, MatView b, Act act, MatView out) {
-  WATERLINE_CHECK(a.rows == b.rows && a.rows == out.rows);
-  WATERLINE_CHECK(a.cols == b.cols && a.cols == out.cols);
+  WATERLINE_CHECK(a.rows == out.rows && a.cols == out.cols);
+  WATERLINE_CHECK(b.empty() || (a.cols == b.cols && (a.rows == b.rows || b.rows == 1)));
   kernels_.AddAct(a, b, act, out);
+}
+
+void Ops::Scale(MatView x, MatView by, MatView out) {
+  WATERLINE_CHECK(by.rows == 1 && by.cols == x.cols);
+  WATERLINE_CHECK(x.rows == out.rows && x.cols == out.cols);
+  kernels_.Scale(x, by.data, out);
 }
 
 void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
@@ -154,8 +160,25 @@ void Ops::AddLayerNorm(Mat& x, MatView residual, const Norm& norm) {
   kernels_.AddLayerNorm(x, residual, norm, x);
 }
 
+void Ops::NormHeads(MatView x, const Norm& norm) {
+  WATERLINE_CHECK(x.cols % norm.width == 0);
+  for (int64_t begin = 0; begin < x.cols; begin += norm.width) {
+    const MatView head = x.Cols(begin, begin + norm.width);
+    kernels_.AddLayerNorm(head, {}, norm, head);
+  }
+}
+
+Mat Ops::AddNorm(Mat& x, MatView delta, const Norm& norm, const char* name) {
+  WATERLINE_CHECK(x.cols() == norm.width);
+  WATERLINE_CHECK(delta.empty() || (delta.rows == x.rows() && delta.cols == x.cols()));
+  Mat out(arena_, x.rows(), x.cols(), name);
+  kernels_.AddNorm(x, delta, norm, out);
+  return out;
+}
+
 Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, const char* name) {
-  WATERLINE_CHECK(x.cols == up.in && up.out == down.in);
+  const bool gated = up.out == 2 * down.in;
+  WATERLINE_CHECK(x.cols == up.in && (gated || up.out == down.in));
   Mat out(arena_, x.rows, down.out, name);
   const int64_t most = std::min(x.rows, kChunkRows);
   Mat middle(arena_, most, up.out, "feed-forward chunk");
@@ -163,31 +186,44 @@ Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, c
   for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
     const int64_t end = std::min(x.rows, begin + kChunkRows);
     const MatView part = middle.view().Rows(0, end - begin);
-    kernels_.Linear(x.Rows(begin, end), up, act, Scratch(scratch), part);
-    kernels_.Linear(part, down, Act::kNone, Scratch(scratch), out.view().Rows(begin, end));
+    kernels_.Linear(x.Rows(begin, end), up, gated ? Act::kNone : act, Scratch(scratch), part);
+    if (gated) kernels_.Gate(part, act);
+    kernels_.Linear(part.Cols(0, down.in), down, Act::kNone, Scratch(scratch),
+                    out.view().Rows(begin, end));
   }
   return out;
 }
 
-Mat Ops::Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
-                   const RelativeTerms* relative) {
-  const int64_t width = qkv.cols / 3;
-  WATERLINE_CHECK(qkv.cols == 3 * width && width % heads == 0);
+void Ops::Rotate(MatView x, MatView angles, std::span<const int32_t> positions, int heads) {
+  WATERLINE_CHECK(x.cols == heads * angles.cols && angles.cols % 2 == 0);
+  WATERLINE_CHECK(x.rows == static_cast<int64_t>(positions.size()));
+  kernels_.Rotate(angles, positions, heads, x);
+}
+
+Mat Ops::Attention(MatView qkv, SequenceBegins begins, const AttentionForm& form) {
+  const int key_heads = form.key_heads == 0 ? form.heads : form.key_heads;
+  const int64_t head_width = qkv.cols / (form.heads + 2 * key_heads);
+  const int64_t width = form.heads * head_width, key_width = key_heads * head_width;
+  WATERLINE_CHECK(qkv.cols == width + 2 * key_width && form.heads % key_heads == 0);
+  const RelativeTerms* const relative = form.relative;
+  WATERLINE_CHECK(relative == nullptr || relative->bias.rows == 0 || relative->keys.empty());
   const int64_t longest = Longest(begins);
   // A dry pass may ask what a shape would take that the model cannot read.
   WATERLINE_CHECK(dry() || relative == nullptr || longest <= relative->reach + 1);
   Mat out(arena_, qkv.rows, width, "attention");
-  Mat scratch =
-      MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, width / heads, relative),
-                  "attention scratch");
+  Mat scratch = MakeScratch(arena_, kernels_.AttentionScratchBytes(longest, head_width, relative),
+                            "attention scratch");
   kernels_.Attention({.q = qkv.Cols(0, width),
-                      .k = qkv.Cols(width, 2 * width),
-                      .v = qkv.Cols(2 * width, 3 * width),
+                      .k = qkv.Cols(width, width + key_width),
+                      .v = qkv.Cols(width + key_width, qkv.cols),
                       .begins = begins,
                       .longest = longest,
-                      .heads = heads,
-                      .scale = scale,
+                      .heads = form.heads,
+                      .key_heads = key_heads,
+                      .scale = form.scale,
                       .relative = relative,
+                      .window = form.window,
+                      .causal = form.causal,
                       .scratch = Scratch(scratch)},
                      out);
   return out;
@@ -208,6 +244,7 @@ Mat Ops::CrossAttention(MatView q, MatView k, MatView v, SequenceBegins queries,
                       .key_begins = keys,
                       .longest = longest,
                       .heads = heads,
+                      .key_heads = heads,
                       .scale = scale,
                       .relative = nullptr,
                       .scratch = Scratch(scratch)},
@@ -230,9 +267,34 @@ Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begin
   return out;
 }
 
+Mat Ops::GatedConv(const GatedConvArgs& args, const char* name) {
+  WATERLINE_CHECK(args.x.cols % 3 == 0);
+  Mat out(arena_, args.x.rows, args.x.cols / 3, name);
+  kernels_.GatedConv(args, out);
+  return out;
+}
+
 Mat Ops::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name) {
   Mat out(arena_, static_cast<int64_t>(ranges.size()), x.cols, name);
+  PoolInto(x, ranges, pooling, out);
+  return out;
+}
+
+void Ops::PoolInto(MatView x, std::span<const RowRange> ranges, Pooling pooling, MatView out) {
+  WATERLINE_CHECK(x.cols == out.cols && static_cast<int64_t>(ranges.size()) == out.rows);
   kernels_.Pool(x, ranges, pooling, out);
+}
+
+Mat Ops::MixLayers(MixArgs args, const char* name) {
+  const auto rows = static_cast<int64_t>(args.rows.size());
+  const int64_t sequences = Sequences(args.begins);
+  const int64_t layers = sequences == 0 ? 0 : args.means.rows / sequences;
+  WATERLINE_CHECK(args.layers.rows == layers * rows && args.means.rows == layers * sequences);
+  WATERLINE_CHECK(args.layers.cols == args.means.cols);
+  Mat out(arena_, rows, args.layers.cols, name);
+  Mat scratch = MakeScratch(arena_, kernels_.MixScratchBytes(layers, args.middle), "layer weights");
+  args.scratch = Scratch(scratch);
+  kernels_.MixLayers(args, out);
   return out;
 }
 
@@ -243,13 +305,14 @@ void Ops::ClearEmpty(Mat& x, std::span<const RowRange> ranges) {
 
 Mat Ops::Lstm(MatView x, const LstmWeights& w, SequenceBegins begins) {
   const Mat gates = Linear(x, w.input, Act::kNone, "LSTM gates");
-  Mat out(arena_, x.rows, 2 * w.hidden, "LSTM");
+  Mat out(arena_, x.rows, w.directions * w.hidden, "LSTM");
   Mat scratch =
       MakeScratch(arena_, kernels_.LstmScratchBytes(w.hidden, Sequences(begins)), "LSTM scratch");
   kernels_.Lstm({.gates = gates,
                  .forward = w.forward,
                  .backward = w.backward,
                  .hidden = w.hidden,
+                 .directions = w.directions,
                  .begins = begins,
                  .scratch = Scratch(scratch)},
                 out);

@@ -37,8 +37,11 @@ class Ops {
   // x Wᵀ + b with W [out, in] read from the file and packed for this one use: slow, and without
   // memory that a rare request would hold for ever. In f32.
   Mat LinearFromFile(MatView x, const FileTable& w, const float* bias, const char* name);
-  // out = act(a + b); out may be a or b.
+  // out = act(a + b); b may be one row that goes with each of a, or empty(). out may be a, or a b
+  // of as many rows.
   void AddAct(MatView a, MatView b, Act act, MatView out);
+  // out[t] = x[t] ⊙ by, with `by` one row; out may be x.
+  void Scale(MatView x, MatView by, MatView out);
   // Row `part` of each item.
   template <typename Item>
   Mat Gather(MatView x, std::span<const Item> items, int64_t Item::*part, const char* name) {
@@ -52,11 +55,27 @@ class Ops {
   // LayerNorm(x + residual), written over x.
   void AddLayerNorm(Mat& x, MatView residual, const Norm& norm);
   void LayerNorm(Mat& x, const Norm& norm) { AddLayerNorm(x, {}, norm); }
-  // act(x W1ᵀ + b1) W2ᵀ + b2, in chunks of rows, so that the wide middle never exists as a whole.
+  // The norm of each of the heads side by side in x, in place.
+  void NormHeads(MatView x, const Norm& norm);
+  // x += delta, then the norm of it: the stream of a pre-norm layer and what it goes on with.
+  // `delta` may be empty().
+  Mat AddNorm(Mat& x, MatView delta, const Norm& norm, const char* name);
+  // act(x W1ᵀ + b1) W2ᵀ + b2, in chunks of rows, so that the wide middle never exists as a whole. A
+  // W1 with twice the rows is gated: (act(u) * v) W2ᵀ + b2 with [u; v] = x W1ᵀ + b1.
   Mat FeedForward(MatView x, const Weight& up, Act act, const Weight& down, const char* name);
-  // Attention over `qkv` [T, 3 D], queries, keys and values side by side.
-  Mat Attention(MatView qkv, SequenceBegins begins, int heads, float scale,
-                const RelativeTerms* relative);
+  // Rotates `heads` heads side by side in x; see Kernels::Rotate.
+  void Rotate(MatView x, MatView angles, std::span<const int32_t> positions, int heads);
+  // What of AttentionArgs a model chooses.
+  struct AttentionForm {
+    int heads = 1;
+    int key_heads = 0;  // 0: as many as heads.
+    float scale = 1;
+    const RelativeTerms* relative = nullptr;
+    int64_t window = kAllKeys;
+    bool causal = false;
+  };
+  // Attention over `qkv` [T, (heads + 2 key_heads) d], queries, keys and values side by side.
+  Mat Attention(MatView qkv, SequenceBegins begins, const AttentionForm& form);
   // Attention of queries [Q, D] over keys and values [K, D] of other rows: sequence s of the queries
   // sees sequence s of the keys.
   Mat CrossAttention(MatView q, MatView k, MatView v, SequenceBegins queries, SequenceBegins keys,
@@ -64,15 +83,22 @@ class Ops {
   // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as
   // a dense weight [D, D kernel]), followed by `act`.
   Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
+  // See Kernels::GatedConv.
+  Mat GatedConv(const GatedConvArgs& args, const char* name);
   Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);
+  // The same, to rows that are there.
+  void PoolInto(MatView x, std::span<const RowRange> ranges, Pooling pooling, MatView out);
+  // One row of `layers` [K R, D] for each of args.rows; see Kernels::MixLayers.
+  Mat MixLayers(MixArgs args, const char* name);
   // Rows of `x` whose range is empty become zero.
   void ClearEmpty(Mat& x, std::span<const RowRange> ranges);
-  // One bidirectional LSTM layer over the words of each sequence.
+  // One LSTM layer over the words of each sequence, [W, directions H].
   struct LstmWeights {
-    Weight input;  // [8 H, in]: both directions, both biases added.
+    Weight input;  // [directions 4 H, in]: all directions, both biases added.
     const float* forward = nullptr;
-    const float* backward = nullptr;
+    const float* backward = nullptr;  // nullptr with one direction.
     int64_t hidden = 0;
+    int64_t directions = 2;
   };
   Mat Lstm(MatView x, const LstmWeights& w, SequenceBegins begins);
   // Scores of all spans, to the one row of `scores`; see Kernels::SpanScores.

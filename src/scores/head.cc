@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "scores/span_head.h"
+#include "scores/token_head.h"
 
 namespace waterline {
 
@@ -41,6 +42,9 @@ Result<std::unique_ptr<Head>> MakeHead(const GlinerConfig& config, const Backbon
     case Architecture::kBiSpan:
     case Architecture::kUniSpanRelations:
       return SpanHead::Make(config, backbone, weights);
+    case Architecture::kUniToken:
+    case Architecture::kBiToken:
+      return TokenHead::Make(config, backbone, weights);
     default:
       return unsupported(
           fmt::format("the architecture \"{}\" is", ArchitectureName(config.architecture)));

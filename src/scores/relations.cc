@@ -32,7 +32,6 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "scores/triples.h"
 
@@ -171,7 +170,7 @@ Mat Relations::Attended(Ops& ops, MatView e) const {
   const Mat qkv = ops.Linear(e, *qkv_, Act::kNone, "adjacency");
   const int32_t begins[] = {0, static_cast<int32_t>(e.rows)};
   const float scale = 1.f / std::sqrt(static_cast<float>(width_ / kHeads));
-  const Mat context = ops.Attention(qkv, begins, kHeads, scale, nullptr);
+  const Mat context = ops.Attention(qkv, begins, {.heads = kHeads, .scale = scale});
   const Mat hidden = ops.Linear(context, *attended_, Act::kNone, "adjacency");
   return ops.Linear(hidden, *linear_, Act::kNone, "adjacency");
 }
@@ -179,20 +178,20 @@ Mat Relations::Attended(Ops& ops, MatView e) const {
 Mat Relations::Convolved(Ops& ops, MatView e) const {
   Mat edges = Products(ops, e, e, "adjacency");
   Mat transposed(ops.arena(), e.cols, e.rows, "adjacency");
+  Mat root(ops.arena(), 1, e.rows, "adjacency");  // S^-1/2
   if (!ops.dry()) {
     const MatView a = edges;
-    std::vector<float> root(static_cast<size_t>(a.rows));
     for (int64_t i = 0; i < a.rows; ++i) {
       double degree = 0;
       for (int64_t j = 0; j < a.rows; ++j) {
         a.row(i)[j] = Sigmoid(a.row(i)[j]) + (i == j ? 1.f : 0.f);
         degree += a.row(i)[j];
       }
-      root[static_cast<size_t>(i)] = static_cast<float>(1 / std::sqrt(std::max(degree, 1e-6)));
+      root.view().row(0)[i] = static_cast<float>(1 / std::sqrt(std::max(degree, 1e-6)));
     }
     for (int64_t i = 0; i < a.rows; ++i) {
       for (int64_t j = 0; j < a.rows; ++j) {
-        a.row(i)[j] *= root[static_cast<size_t>(i)] * root[static_cast<size_t>(j)];
+        a.row(i)[j] *= root.view().row(0)[i] * root.view().row(0)[j];
       }
       for (int64_t c = 0; c < e.cols; ++c) transposed.view().row(c)[i] = e.row(i)[c];
     }

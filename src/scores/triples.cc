@@ -3,20 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 namespace waterline {
 namespace {
 
 constexpr std::string_view kScorers[] = {"UM",     "SE",      "TransE", "DistMult", "DistMA",
                                          "SimplE", "ComplEx", "QuatE",  "HolE"};
-
-// -min(|v|_p, 10), p = 1 or 2: the score of the scorers that measure a distance.
-double Nearness(const std::vector<double>& v, int p) {
-  double sum = 0;
-  for (const double x : v) sum += p == 1 ? std::abs(x) : x * x;
-  return -std::min(p == 1 ? sum : std::sqrt(sum), 10.0);
-}
 
 // Σ_i (a_i b_i) c_i of parts of three vectors.
 double Triple(const float* a, const float* b, const float* c, int64_t n) {
@@ -31,15 +23,16 @@ std::span<const std::string_view> TripleScorers() { return kScorers; }
 
 double TripleScore(std::string_view name, const float* h, const float* r, const float* t,
                    int64_t width) {
-  const auto distance = [&](const auto& term, int p) {
-    std::vector<double> v(static_cast<size_t>(width));
-    for (int64_t i = 0; i < width; ++i) v[static_cast<size_t>(i)] = term(i);
-    return Nearness(v, p);
+  // -min(|v|_p, 10) of the vector of terms, p = 1 or 2.
+  const auto nearness = [&](const auto& term, int p) {
+    double sum = 0;
+    for (int64_t i = 0; i < width; ++i) sum += p == 1 ? std::abs(term(i)) : term(i) * term(i);
+    return -std::min(p == 1 ? sum : std::sqrt(sum), 10.0);
   };
   const int64_t half = width / 2, quarter = width / 4;
-  if (name == "UM") return distance([&](int64_t i) { return double{h[i]} - t[i]; }, 2);
-  if (name == "SE") return distance([&](int64_t i) { return (double{h[i]} - t[i]) * r[i]; }, 2);
-  if (name == "TransE") return distance([&](int64_t i) { return double{h[i]} + r[i] - t[i]; }, 1);
+  if (name == "UM") return nearness([&](int64_t i) { return double{h[i]} - t[i]; }, 2);
+  if (name == "SE") return nearness([&](int64_t i) { return (double{h[i]} - t[i]) * r[i]; }, 2);
+  if (name == "TransE") return nearness([&](int64_t i) { return double{h[i]} + r[i] - t[i]; }, 1);
   if (name == "DistMult") return Triple(h, r, t, width);
   if (name == "DistMA") {
     double sum = 0;

@@ -29,12 +29,14 @@ struct Weight {
   const float* bias = nullptr;        // [out], or nullptr.
 };
 
-// A layer normalisation over `width` columns: (x - mean) / sqrt(variance + eps) * gamma + beta.
+// A layer normalisation over `width` columns: (x - mean) / sqrt(variance + eps) * gamma + beta; or,
+// not centred, an RMSNorm (arXiv:1910.07467): x / sqrt(mean of x² + eps) * gamma.
 struct Norm {
   int64_t width = 0;
   const float* gamma = nullptr;  // [width]
   const float* beta = nullptr;   // [width], or nullptr for none.
   float eps = 0;
+  bool centred = true;
 };
 
 // Rows that are read one at a time.

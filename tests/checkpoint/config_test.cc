@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "weights/temp_directory.h"
 
@@ -212,10 +213,116 @@ TEST(BackboneConfig, RefusesHeadsThatDoNotDivideTheWidth) {
       HasSubstr("attention_head_size is 8"));
 }
 
-TEST(BackboneConfig, KeepsOnlyTheNameOfOtherKinds) {
-  const BackboneConfig config = Encoder(R"({"model_type":"modernbert","hidden_size":"odd"})");
-  EXPECT_EQ(config.model_type, "modernbert");
+TEST(BackboneConfig, KeepsOnlyTheNameOfUnknownKinds) {
+  const BackboneConfig config = Encoder(R"({"model_type":"mamba","hidden_size":"odd"})");
+  EXPECT_EQ(config.model_type, "mamba");
   EXPECT_EQ(config.hidden_size, 0);
+}
+
+TEST(BackboneConfig, HasTheDefaultsOfEveryKind) {
+  const auto of = [](const std::string& type) {
+    return Encoder(R"({"model_type":")" + type + "\"}");
+  };
+  EXPECT_EQ(of("roberta").pad_token_id, 1);
+  EXPECT_EQ(of("roberta").vocab_size, 50265);
+  EXPECT_EQ(of("xlm-roberta").vocab_size, 30522);
+  EXPECT_EQ(of("electra").hidden_size, 256);
+  EXPECT_EQ(of("electra").embedding_size, 128);
+  EXPECT_EQ(of("distilbert").layers, 6);
+  EXPECT_EQ(of("distilbert").type_vocab_size, 0);
+  EXPECT_EQ(of("albert").embedding_size, 128);
+  EXPECT_EQ(of("albert").activation, "gelu_new");
+  EXPECT_EQ(of("deberta").norm_eps, 1e-7);
+  EXPECT_EQ(of("longformer").windows, std::vector<int64_t>(12, 256));
+  EXPECT_EQ(of("t5").activation, "relu");
+  EXPECT_FALSE(of("t5").gated);
+  EXPECT_EQ(of("mt5").activation, "gelu_new");
+  EXPECT_TRUE(of("mt5").gated);
+  EXPECT_EQ(of("mt5").heads * of("mt5").head_width(), 384);
+  EXPECT_EQ(of("llama").key_heads, 32);
+  EXPECT_EQ(of("llama").norm_eps, 1e-6);
+  EXPECT_TRUE(of("qwen2").attention_bias);
+  const BackboneConfig modern = of("modernbert");
+  EXPECT_EQ(modern.rope.theta, 160000);
+  EXPECT_EQ(modern.local_rope.theta, 10000);
+  ASSERT_EQ(modern.windows.size(), 22u);
+  EXPECT_EQ(modern.windows[0], 0);
+  EXPECT_EQ(modern.windows[1], 64);
+  EXPECT_EQ(modern.windows[3], 0);
+}
+
+TEST(BackboneConfig, ReadsDistilbertsOwnNames) {
+  const BackboneConfig config =
+      Encoder(R"({"model_type":"distilbert","dim":64,"n_heads":4,"n_layers":3,"hidden_dim":9,)"
+              R"("activation":"relu"})");
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.heads, 4);
+  EXPECT_EQ(config.layers, 3);
+  EXPECT_EQ(config.intermediate, 9);
+  EXPECT_EQ(config.activation, "relu");
+  EXPECT_THAT(EncoderRefusal(R"({"model_type":"distilbert","dim":10,"n_heads":4})"),
+              AllOf(HasSubstr("dim 10"), HasSubstr("n_heads 4")));
+}
+
+TEST(BackboneConfig, ReadsWindowsOfLongformer) {
+  const auto of = [](const std::string& window) {
+    return R"({"model_type":"longformer","num_hidden_layers":2,"attention_window":)" + window + "}";
+  };
+  EXPECT_EQ(Encoder(of("64")).windows, (std::vector<int64_t>{32, 32}));
+  EXPECT_EQ(Encoder(of("[16,32]")).windows, (std::vector<int64_t>{8, 16}));
+  for (const char* wrong : {"[16]", "[16,3]", "0", "7", R"("all")"}) {
+    EXPECT_THAT(EncoderRefusal(of(wrong)), HasSubstr("attention_window")) << wrong;
+  }
+}
+
+TEST(BackboneConfig, ReadsOldAndNewKeysOfModernBert) {
+  const BackboneConfig old =
+      Encoder(R"({"model_type":"modernbert","num_hidden_layers":4,"global_attn_every_n_layers":2,)"
+              R"("local_attention":32,"global_rope_theta":5,"local_rope_theta":null})");
+  EXPECT_EQ(old.windows, (std::vector<int64_t>{0, 16, 0, 16}));
+  EXPECT_EQ(old.rope.theta, 5);
+  EXPECT_EQ(old.local_rope.theta, 5);
+  const BackboneConfig now =
+      Encoder(R"({"model_type":"modernbert","num_hidden_layers":3,)"
+              R"("layer_types":["sliding_attention","full_attention","sliding_attention"],)"
+              R"("rope_parameters":{"full_attention":{"rope_type":"default","rope_theta":7},)"
+              R"("sliding_attention":{"rope_theta":8}}})");
+  EXPECT_EQ(now.windows, (std::vector<int64_t>{64, 0, 64}));
+  EXPECT_EQ(now.rope.theta, 7);
+  EXPECT_EQ(now.local_rope.theta, 8);
+  EXPECT_THAT(EncoderRefusal(R"({"model_type":"modernbert","layer_types":["full_attention"]})"),
+              HasSubstr("layer_types"));
+  EXPECT_THAT(EncoderRefusal(R"({"model_type":"modernbert",)"
+                             R"("rope_parameters":{"full_attention":{"rope_type":"yarn"}}})"),
+              AllOf(HasSubstr("encoder_config.rope_parameters.full_attention.rope_type"),
+                    HasSubstr("default, linear, llama3")));
+}
+
+TEST(BackboneConfig, ReadsTheFeedForwardOfT5) {
+  const auto of = [](const std::string& keys) {
+    return Encoder(R"({"model_type":"t5")" + keys + "}");
+  };
+  EXPECT_EQ(of(R"(,"feed_forward_proj":"gated-gelu")").activation, "gelu_new");
+  EXPECT_TRUE(of(R"(,"feed_forward_proj":"gated-silu")").gated);
+  EXPECT_EQ(of(R"(,"feed_forward_proj":"gated-silu")").activation, "silu");
+  EXPECT_EQ(of(R"(,"feed_forward_proj":"relu","dense_act_fn":"gelu")").activation, "gelu");
+}
+
+TEST(BackboneConfig, ReadsGroupsAndRopeOfLlama) {
+  const BackboneConfig config = Encoder(
+      R"({"model_type":"llama","num_attention_heads":8,"num_key_value_heads":2,"head_dim":10,)"
+      R"("rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":32.0,)"
+      R"("low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192}})");
+  EXPECT_EQ(config.key_heads, 2);
+  EXPECT_EQ(config.head_width(), 10);
+  EXPECT_EQ(config.rope.theta, 500000);
+  EXPECT_EQ(config.rope.scaling, Rope::Scaling::kLlama3);
+  EXPECT_EQ(config.rope.factor, 32);
+  EXPECT_THAT(
+      EncoderRefusal(R"({"model_type":"llama","num_attention_heads":8,"num_key_value_heads":3})"),
+      HasSubstr("num_key_value_heads 3"));
+  EXPECT_THAT(EncoderRefusal(R"({"model_type":"llama","rope_scaling":{"type":"dynamic"}})"),
+              HasSubstr("rope_scaling.type is \"dynamic\""));
 }
 
 TEST(ReadBackboneConfig, ReadsAFileAndNeedsItsModelType) {
@@ -285,6 +392,11 @@ TEST(KnownBackbone, HasTheBackbonesOfOldCheckpoints) {
   EXPECT_EQ(KnownBackbone("microsoft/mdeberta-v3-base")->vocab_size, 251000);
   EXPECT_EQ(KnownBackbone("bert-base-cased")->vocab_size, 28996);
   EXPECT_EQ(KnownBackbone("google-bert/bert-base-cased")->vocab_size, 28996);
+  EXPECT_EQ(KnownBackbone("FacebookAI/xlm-roberta-base")->model_type, "xlm-roberta");
+  EXPECT_EQ(KnownBackbone("roberta-large")->max_positions, 514);
+  EXPECT_EQ(KnownBackbone("answerdotai/ModernBERT-base")->local_rope.theta, 10000);
+  EXPECT_EQ(KnownBackbone("jhu-clsp/ettin-encoder-32m")->local_rope.theta, 160000);
+  EXPECT_EQ(KnownBackbone("google/mt5-small")->head_width(), 64);
   EXPECT_FALSE(KnownBackbone("somebody/unknown").has_value());
 }
 

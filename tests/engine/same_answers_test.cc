@@ -16,9 +16,13 @@
 namespace waterline {
 namespace {
 
-// One of each backbone and head.
-const char* const kCheckpoints[] = {"us_markerV0_proj", "us_realbuckets", "bb_bert",
-                                    "bb_deberta_v2_conv_groups", "us_rnn2_pool_last"};
+// One of each kind of attention and head.
+const char* const kCheckpoints[] = {
+    "us_markerV0_proj", "us_realbuckets", "bb_bert",           "bb_deberta_v2_conv_groups",
+    "bb_modernbert",    "bb_mt5_fuse",    "bb_llama_causal",   "bb_longformer",
+    "us_markerV1",      "us_markerV2",    "us_rnn2_pool_last", "us_query",
+    "us_cat",           "us_mlp",         "us_conv_conv",      "us_conv_mean",
+    "us_conv_share",    "ut_plain",       "ut_represent_spans"};
 
 class SameAnswers : public testing::TestWithParam<const char*> {
  protected:

@@ -10,21 +10,42 @@
 
 namespace waterline {
 
-enum class Terms { kNone, kC2p, kP2c, kBoth };
+enum class Terms { kNone, kC2p, kP2c, kBoth, kBias };
 
 struct AttentionCase {
   std::vector<int64_t> lengths;
   int heads;
   int64_t width;  // Of a head.
   Terms terms;
+  int64_t window = kAllKeys;
+  bool causal = false;
+  int key_heads = 0;  // 0: heads.
 };
+
+// Every combination of terms and of what a query sees.
+inline std::vector<AttentionCase> MaskedAttentionCases() {
+  std::vector<AttentionCase> cases;
+  for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth, Terms::kBias}) {
+    for (const int64_t window : {int64_t{0}, int64_t{1}, int64_t{8}, int64_t{15}, int64_t{16},
+                                 int64_t{40}, int64_t{64}, int64_t{1000}, kAllKeys}) {
+      for (const bool causal : {false, true}) {
+        cases.push_back({{17, 1, 150, 16, 33}, 2, 16, terms, window, causal});
+      }
+    }
+  }
+  cases.push_back({{200, 7}, 6, 8, Terms::kNone, kAllKeys, true, 2});
+  cases.push_back({{200, 7}, 6, 8, Terms::kNone, 20, true, 1});
+  cases.push_back({{40, 90}, 4, 20, Terms::kNone, kAllKeys, false, 2});
+  cases.push_back({{40, 90}, 4, 16, Terms::kBias, 5, false, 2});
+  return cases;
+}
 
 inline std::vector<AttentionCase> AttentionCases() {
   std::vector<AttentionCase> cases;
   for (const int64_t length : {1, 2, 15, 16, 17, 31, 33, 64, 129, 300, 600}) {
     cases.push_back({{length}, 2, 16, Terms::kBoth});
   }
-  for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth}) {
+  for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth, Terms::kBias}) {
     cases.push_back({{17, 1, 70, 16}, 3, 8, terms});
     cases.push_back({{40, 90}, 2, 32, terms});
     cases.push_back({{65}, 1, 64, terms});
@@ -41,6 +62,7 @@ struct AttentionInputs {
 
   OwnedMat qkv;
   OwnedMat tables;
+  std::vector<float> bias;
   std::vector<int32_t> begins;
   std::vector<int32_t> bucket;
   int64_t longest;
@@ -50,6 +72,7 @@ struct AttentionInputs {
   explicit AttentionInputs(const AttentionCase& test)
       : qkv(RandomMat(BeginsOf(test.lengths).back(), 3 * test.heads * test.width, 1)),
         tables(RandomMat(kRows, 2 * test.heads * test.width, 2)),
+        bias(RandomFloats(kRows * test.heads, 3, 8)),
         begins(BeginsOf(test.lengths)),
         longest(*std::max_element(test.lengths.begin(), test.lengths.end())) {
     const int64_t columns = test.heads * test.width;
@@ -64,11 +87,19 @@ struct AttentionInputs {
     if (test.terms == Terms::kP2c || test.terms == Terms::kBoth) {
       relative.queries = tables.view().Cols(columns, 2 * columns);
     }
+    if (test.terms == Terms::kBias) {
+      relative.bias = {.rows = kRows,
+                       .cols = test.heads,
+                       .data = reinterpret_cast<const std::byte*>(bias.data())};
+    }
     relative.bucket = bucket;
     relative.reach = reach;
     args.q = qkv.view().Cols(0, columns);
-    args.k = qkv.view().Cols(columns, 2 * columns);
-    args.v = qkv.view().Cols(2 * columns, 3 * columns);
+    args.key_heads = test.key_heads == 0 ? test.heads : test.key_heads;
+    args.k = qkv.view().Cols(columns, columns + args.key_heads * test.width);
+    args.v = qkv.view().Cols(2 * columns, 2 * columns + args.key_heads * test.width);
+    args.window = test.window;
+    args.causal = test.causal;
     args.begins = begins;
     args.longest = longest;
     args.heads = test.heads;

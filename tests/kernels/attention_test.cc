@@ -29,6 +29,40 @@ TEST_P(AttentionTest, MatchesDoubleSums) {
   }
 }
 
+TEST_P(AttentionTest, SeesOnlyWhatWindowCausalityAndGroupsLeave) {
+  for (const AttentionCase& test : MaskedAttentionCases()) {
+    SCOPED_TRACE(testing::Message()
+                 << "terms " << static_cast<int>(test.terms) << " window " << test.window
+                 << " causal " << test.causal << " key heads " << test.key_heads);
+    const AttentionInputs inputs(test);
+    OwnedMat out = inputs.Run(kernels());
+    OwnedMat expected = inputs.Run(reference());
+    EXPECT_LE(LargestDifference(out, expected), kTolerance);
+    EXPECT_TRUE(out.PaddingUntouched());
+  }
+}
+
+// What a causal model says of a token does not depend on those that follow, so that a text may come
+// in pieces.
+TEST_P(AttentionTest, ACausalTokenHasTheBitsItHasAtTheEnd) {
+  const AttentionInputs inputs({{150}, 2, 16, Terms::kNone, kAllKeys, true, 1});
+  OwnedMat all = inputs.Run(kernels());
+  for (const int32_t length : {1, 15, 16, 17, 100}) {
+    const std::vector<int32_t> begins{0, length};
+    AttentionArgs args = inputs.args;
+    args.q = args.q.Rows(0, length);
+    args.k = args.k.Rows(0, length);
+    args.v = args.v.Rows(0, length);
+    args.begins = begins;
+    args.longest = length;
+    AlignedBytes scratch(kernels().AttentionScratchBytes(length, 16, nullptr));
+    args.scratch = scratch.span();
+    OwnedMat start(length, 32);
+    kernels().Attention(args, start);
+    EXPECT_TRUE(SameBits(start, all.view().Rows(0, length))) << length;
+  }
+}
+
 TEST_P(AttentionTest, QueriesMayHaveOtherRowsThanKeys) {
   const std::vector<int64_t> queries{3, 40, 0, 17, 2}, keys{70, 5, 9, 1, 0};
   const std::vector<int32_t> begins = BeginsOf(queries), key_begins = BeginsOf(keys);
@@ -43,6 +77,7 @@ TEST_P(AttentionTest, QueriesMayHaveOtherRowsThanKeys) {
                            .key_begins = key_begins,
                            .longest = 70,
                            .heads = 2,
+                           .key_heads = 2,
                            .scale = 0.25f,
                            .relative = nullptr,
                            .scratch = scratch.span()};
@@ -62,8 +97,14 @@ TEST_P(AttentionTest, StaysExactWhenScoresAreLarge) {
 }
 
 TEST_P(AttentionTest, ASequenceAloneHasTheBitsItHasAmongOthers) {
-  for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth}) {
-    const AttentionInputs inputs({{17, 300, 1, 64, 129, 33, 2}, 2, 16, terms});
+  std::vector<AttentionCase> cases;
+  for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth, Terms::kBias}) {
+    cases.push_back({{17, 300, 1, 64, 129, 33, 2}, 2, 16, terms});
+    cases.push_back({{17, 300, 1, 64, 129, 33, 2}, 2, 16, terms, 20});
+    cases.push_back({{17, 300, 1, 64, 129, 33, 2}, 2, 16, terms, kAllKeys, true});
+  }
+  for (const AttentionCase& test : cases) {
+    const AttentionInputs inputs(test);
     OwnedMat all = inputs.Run(kernels());
     for (size_t s = 0; s + 1 < inputs.begins.size(); ++s) {
       const int64_t first = inputs.begins[s];

@@ -12,11 +12,18 @@ namespace waterline {
 struct LstmCase {
   std::vector<int64_t> lengths;
   int64_t hidden;
+  int64_t directions = 2;
 };
 
 inline std::vector<LstmCase> LstmCases() {
-  return {{{1}, 8},       {{2, 0, 15}, 16},          {{16, 17, 31, 33, 64}, 32},
-          {{129, 3}, 20}, {{300, 1, 2, 40, 40}, 64}, {{7, 9, 9, 4, 1, 12, 30}, 13}};
+  return {{{1}, 8},
+          {{2, 0, 15}, 16},
+          {{16, 17, 31, 33, 64}, 32},
+          {{129, 3}, 20},
+          {{300, 1, 2, 40, 40}, 64},
+          {{7, 9, 9, 4, 1, 12, 30}, 13},
+          {{2, 0, 15}, 16, 1},
+          {{7, 9, 9, 4, 1, 12, 30}, 13, 1}};
 }
 
 // Random inputs of a case. Matrices are kept unpacked.
@@ -26,13 +33,15 @@ struct LstmInputs {
   std::vector<float> backward;
   std::vector<int32_t> begins;
   int64_t hidden;
+  int64_t directions;
 
   explicit LstmInputs(const LstmCase& test)
-      : gates(RandomMat(BeginsOf(test.lengths).back(), 8 * test.hidden, 1)),
+      : gates(RandomMat(BeginsOf(test.lengths).back(), test.directions * 4 * test.hidden, 1)),
         forward(OwnedWeight::Rows(4 * test.hidden, test.hidden, 2)),
         backward(OwnedWeight::Rows(4 * test.hidden, test.hidden, 3)),
         begins(BeginsOf(test.lengths)),
-        hidden(test.hidden) {}
+        hidden(test.hidden),
+        directions(test.directions) {}
 
   // Runs `kernels` on the sequences [first, last).
   OwnedMat Run(const Kernels& kernels, size_t first, size_t last) const {
@@ -46,12 +55,13 @@ struct LstmInputs {
     kernels.PackLstm(forward.data(), 0, 4 * hidden, hidden, to_forward);
     kernels.PackLstm(backward.data(), 0, 4 * hidden, hidden, to_backward);
     AlignedBytes scratch(kernels.LstmScratchBytes(hidden, static_cast<int64_t>(last - first)));
-    OwnedMat out(own.back(), 2 * hidden);
+    OwnedMat out(own.back(), directions * hidden);
     LstmArgs args;
     args.gates = gates.view().Rows(begins[first], begins[last]);
     args.forward = to_forward;
     args.backward = to_backward;
     args.hidden = hidden;
+    args.directions = directions;
     args.begins = own;
     args.scratch = scratch.span();
     kernels.Lstm(args, out);

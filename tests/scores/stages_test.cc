@@ -11,7 +11,9 @@
 
 #include "checkpoint/config.h"
 #include "encoder/encoder.h"
+#include "encoder/layer_fusion.h"
 #include "kernels/dry.h"
+#include "ops/stage.h"
 #include "scores/head.h"
 #include "weights/tensor_file.h"
 
@@ -69,7 +71,7 @@ void ExpectClose(const std::vector<float>& expected, MatView got, const char* wh
 }
 
 // The first text of a case as the reference feeds it, words and labels found by mask and id.
-Batch ReadBatch(const TensorFile& stages, const GlinerConfig& config, int64_t widths) {
+Batch ReadBatch(const TensorFile& stages, const GlinerConfig& config, int64_t channels) {
   Batch batch(std::pmr::get_default_resource());
   const std::vector<int32_t> ids = Ints(stages, *stages.Find("input.input_ids"));
   const std::vector<int32_t> mask = Ints(stages, *stages.Find("input.words_mask"));
@@ -97,8 +99,31 @@ Batch ReadBatch(const TensorFile& stages, const GlinerConfig& config, int64_t wi
   batch.word_begins = {0, words};
   batch.label_groups = {{0, static_cast<int32_t>(batch.labels.size())}};
   batch.relation_groups.resize(1);
-  batch.score_begins = {0, words * widths * static_cast<int64_t>(batch.labels.size())};
+  batch.score_begins = {0, words * channels * static_cast<int64_t>(batch.labels.size())};
   return batch;
+}
+
+// The logits of spans that token models score once more.
+void ExpectRescored(const TensorFile& stages, const Head& head, const Kernels& kernels,
+                    const Batch& batch, const Scores& scores) {
+  const std::vector<int32_t> words = Ints(stages, *stages.Find("output.span_idx"));
+  std::vector<WordRange> spans;
+  for (size_t i = 0; i < words.size(); i += 2) spans.push_back({words[i], words[i + 1]});
+  // Few of them, and so many that they share the halves of their words.
+  for (const size_t times : {size_t{1}, size_t{40}}) {
+    std::vector<WordRange> all;
+    for (size_t i = 0; i < times; ++i) all.insert(all.end(), spans.begin(), spans.end());
+    const Result<void> done = RunStage(kernels, std::pmr::get_default_resource(), [&](Ops& ops) {
+      const Mat logits = head.RescoreSpans(ops, scores, batch, 0, all);
+      if (ops.dry()) return;
+      const auto count = static_cast<int64_t>(spans.size());
+      for (int64_t i = 0; i < static_cast<int64_t>(times); ++i) {
+        ExpectClose(Floats(stages, *stages.Find("output.span_logits")),
+                    logits.view().Rows(i * count, (i + 1) * count), "span logits");
+      }
+    });
+    EXPECT_TRUE(done.ok());
+  }
 }
 
 class Stages : public testing::TestWithParam<StageFile> {};
@@ -109,6 +134,10 @@ TEST_P(Stages, EqualTheReference) {
   ASSERT_TRUE(config.ok()) << config.error().message;
   if (!config->encoder || config->class_token_index < 0) {
     GTEST_SKIP() << "needs the tokenizer for its ids; covered by test_engine";
+  }
+  if (config->precomputed_prompts) {
+    GTEST_SKIP() << "its labels are stored vectors, which the engine hands in; covered by "
+                    "test_engine";
   }
   fs::path weights = directory / "checkpoint" / "model.safetensors";
   if (!fs::exists(weights)) weights = directory / "checkpoint" / "pytorch_model.bin";
@@ -141,6 +170,10 @@ TEST_P(Stages, EqualTheReference) {
                               std::pmr::get_default_resource());
       ASSERT_TRUE(made.ok()) << made.error().message;
       encoder = std::move(*made);
+      if (config->fuse_layers) {
+        encoder =
+            FuseLayers(std::move(encoder), binder.In("token_rep_layer.bert_layer.layers_fuser"));
+      }
       auto made_head = MakeHead(*config, *config->encoder, binder);
       ASSERT_TRUE(made_head.ok()) << made_head.error().message;
       head = std::move(*made_head);
@@ -149,7 +182,7 @@ TEST_P(Stages, EqualTheReference) {
       if (measuring) memory.resize(report.block_bytes + 64);
     }
 
-    const Batch batch = ReadBatch(*stages, *config, head->widths());
+    const Batch batch = ReadBatch(*stages, *config, head->rules().channels);
     const DryKernels dry(*kernels);
     Arena planning(std::pmr::get_default_resource());
     {
@@ -165,16 +198,23 @@ TEST_P(Stages, EqualTheReference) {
     Ops ops(*kernels, arena);
 
     Mat hidden = encoder->Forward(ops, batch);
-    int64_t layers = config->encoder->layers;
-    const StoredTensor* last = stages->Find("backbone.hidden." + std::to_string(layers));
-    if (last == nullptr) last = stages->Find("backbone.last");
-    if (last != nullptr) ExpectClose(Floats(*stages, *last), hidden, "hidden states");
+    // backbone.last is stored where it is not the last of the hidden states.
+    const std::string layers = std::to_string(config->encoder->layers);
+    const StoredTensor* last = stages->Find("backbone.last");
+    if (last == nullptr) last = stages->Find("backbone.hidden." + layers);
+    if (last != nullptr && !config->fuse_layers)
+      ExpectClose(Floats(*stages, *last), hidden, "hidden states");
     const Scores scores = head->Forward(ops, std::move(hidden), batch);
 
-    // Spans that run past the text hold values of no meaning in the reference, -infinity here.
     const StoredTensor* logits = stages->Find("output.logits");
     ASSERT_NE(logits, nullptr);
     const std::vector<float> expected = Floats(*stages, *logits);
+    if (head->layout() == Layout::kTokens) {
+      ExpectClose(expected, scores.logits, "logits");
+      if (head->rescores()) ExpectRescored(*stages, *head, *kernels, batch, scores);
+      continue;
+    }
+    // Spans that run past the text hold values of no meaning in the reference, -infinity here.
     const int64_t words = logits->shape[1], widths = logits->shape[2], labels = logits->shape[3];
     ASSERT_EQ(static_cast<int64_t>(expected.size()), scores.logits.cols());
     for (int64_t w = 0; w < words; ++w) {

@@ -52,15 +52,26 @@ void Attend(const AttentionArgs& args, int64_t begin, int64_t end, int64_t i, fl
   const int64_t width = args.q.cols / args.heads;
   for (int64_t h = 0; h < args.heads; ++h) {
     const float* q = args.q.row(i) + h * width;
+    const int64_t key_column = h / (args.heads / args.key_heads) * width;
     std::vector<double> score;
     for (int64_t j = begin; j < end; ++j) {
-      const float* k = args.k.row(j) + h * width;
+      if (std::abs(i - j) > args.window || (args.causal && j > i)) {
+        score.push_back(-std::numeric_limits<double>::infinity());
+        continue;
+      }
+      const float* k = args.k.row(j) + key_column;
       double s = Dot(q, k, width);
       if (args.relative != nullptr) {
         const RelativeTerms& relative = *args.relative;
         const int64_t row = relative.bucket[static_cast<size_t>(i - j + relative.reach)];
         if (!relative.keys.empty()) s += Dot(q, relative.keys.row(row) + h * width, width);
         if (!relative.queries.empty()) s += Dot(k, relative.queries.row(row) + h * width, width);
+        if (relative.bias.rows > 0) {
+          float bias;
+          const int64_t at = row * relative.bias.cols + h;
+          std::memcpy(&bias, relative.bias.data + at * int64_t{sizeof bias}, sizeof bias);
+          s += bias;
+        }
       }
       score.push_back(s * args.scale);
     }
@@ -70,7 +81,8 @@ void Attend(const AttentionArgs& args, int64_t begin, int64_t end, int64_t i, fl
     for (int64_t c = 0; c < width; ++c) {
       double value = 0;
       for (int64_t j = begin; j < end; ++j) {
-        value += score[static_cast<size_t>(j - begin)] * args.v.row(j)[h * width + c];
+        const double weight = score[static_cast<size_t>(j - begin)];
+        if (weight > 0) value += weight * args.v.row(j)[key_column + c];
       }
       out[h * width + c] = static_cast<float>(value / sum);
     }
@@ -200,7 +212,7 @@ void ReferenceKernels::AddLayerNorm(MatView x, MatView residual, const Norm& nor
       row.push_back(residual.data == nullptr ? x.row(t)[c] : x.row(t)[c] + residual.row(t)[c]);
     }
     double mean = 0;
-    for (const double v : row) mean += v / width;
+    for (const double v : row) mean += norm.centred ? v / width : 0;
     double variance = 0;
     for (const double v : row) variance += (v - mean) * (v - mean) / width;
     for (int64_t c = 0; c < norm.width; ++c) {
@@ -215,8 +227,49 @@ void ReferenceKernels::AddLayerNorm(MatView x, MatView residual, const Norm& nor
 void ReferenceKernels::AddAct(MatView a, MatView b, Act act, MatView out) const {
   for (int64_t t = 0; t < a.rows; ++t) {
     for (int64_t c = 0; c < a.cols; ++c) {
-      const float sum = a.row(t)[c] + b.row(t)[c];
+      const float other = b.empty() ? 0 : b.row(b.rows == 1 ? 0 : t)[c];
+      const float sum = a.row(t)[c] + other;
       out.row(t)[c] = static_cast<float>(ReferenceAct(act, sum));
+    }
+  }
+}
+
+void ReferenceKernels::AddNorm(MatView x, MatView delta, const Norm& norm, MatView out) const {
+  for (int64_t t = 0; t < x.rows && delta.data != nullptr; ++t) {
+    for (int64_t c = 0; c < x.cols; ++c) x.row(t)[c] += delta.row(t)[c];
+  }
+  AddLayerNorm(x, {}, norm, out);
+}
+
+void ReferenceKernels::Gate(MatView x, Act act) const {
+  const int64_t half = x.cols / 2;
+  for (int64_t t = 0; t < x.rows; ++t) {
+    float* row = x.row(t);
+    for (int64_t c = 0; c < half; ++c) {
+      row[c] = static_cast<float>(ReferenceAct(act, row[c]) * row[half + c]);
+    }
+  }
+}
+
+void ReferenceKernels::Scale(MatView x, const float* by, MatView out) const {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    for (int64_t c = 0; c < x.cols; ++c) out.row(t)[c] = x.row(t)[c] * by[c];
+  }
+}
+
+void ReferenceKernels::Rotate(MatView angles, std::span<const int32_t> positions, int heads,
+                              MatView x) const {
+  const int64_t half = angles.cols / 2;
+  for (int64_t t = 0; t < x.rows; ++t) {
+    const float* angle = angles.row(positions[static_cast<size_t>(t)]);
+    for (int64_t h = 0; h < heads; ++h) {
+      float* head = x.row(t) + h * 2 * half;
+      for (int64_t m = 0; m < half; ++m) {
+        const double a = head[m], b = head[half + m];
+        const double cosine = angle[m], sine = angle[half + m];
+        head[m] = static_cast<float>(a * cosine - b * sine);
+        head[half + m] = static_cast<float>(b * cosine + a * sine);
+      }
     }
   }
 }
@@ -251,6 +304,7 @@ void ReferenceKernels::Pool(MatView x, std::span<const RowRange> ranges, Pooling
         if (pooling == Pooling::kLast) value = x.row(range.end - 1)[c];
         if (pooling == Pooling::kMean) value = sum / (range.end - range.begin);
         if (pooling == Pooling::kMax) value = most;
+        if (pooling == Pooling::kSum) value = sum;
       }
       out.row(n)[c] = static_cast<float>(value);
     }
@@ -262,6 +316,7 @@ void ReferenceKernels::Lstm(const LstmArgs& args, MatView out) const {
     std::vector<int64_t> words;
     for (int64_t w = args.begins[s]; w < args.begins[s + 1]; ++w) words.push_back(w);
     Recur(args, words, 0, out);
+    if (args.directions == 1) continue;
     std::reverse(words.begin(), words.end());
     Recur(args, words, 1, out);
   }
@@ -307,6 +362,60 @@ void ReferenceKernels::Unfold(MatView x, SequenceBegins begins, int64_t kernel, 
         const bool inside = *(after - 1) <= source && source < *after;
         out.row(n)[c * kernel + j] = inside ? x.row(source)[c] : 0;
       }
+    }
+  }
+}
+
+void ReferenceKernels::GatedConv(const GatedConvArgs& args, MatView out) const {
+  const int64_t width = out.cols;
+  for (size_t s = 0; s + 1 < args.begins.size(); ++s) {
+    for (int64_t t = args.begins[s]; t < args.begins[s + 1]; ++t) {
+      for (int64_t c = 0; c < width; ++c) {
+        double sum = args.bias == nullptr ? 0 : args.bias[c];
+        for (int64_t j = 0; j < args.kernel; ++j) {
+          const int64_t source = t - args.kernel + 1 + j;
+          if (source < args.begins[s]) continue;
+          const float* row = args.x.row(source);
+          sum += static_cast<double>(args.taps[j * width + c]) * row[c] * row[2 * width + c];
+        }
+        out.row(t)[c] = static_cast<float>(sum * args.x.row(t)[width + c]);
+      }
+    }
+  }
+}
+
+void ReferenceKernels::MixLayers(const MixArgs& args, MatView out) const {
+  const int64_t sequences = static_cast<int64_t>(args.begins.size()) - 1;
+  const int64_t layers = args.means.rows / sequences;
+  for (int64_t r = 0; r < out.rows; ++r) {
+    const auto after = std::upper_bound(args.begins.begin(), args.begins.end(),
+                                        args.rows[static_cast<size_t>(r)].begin);
+    const int64_t sequence = after - args.begins.begin() - 1;
+    std::vector<double> z, middle, share;
+    for (int64_t k = 0; k < layers; ++k) {
+      z.push_back(Dot(args.means.row(k * sequences + sequence), args.squeeze, out.cols) +
+                  *args.squeeze_bias);
+    }
+    for (int64_t m = 0; m < args.middle; ++m) {
+      double sum = args.b1[m];
+      for (int64_t k = 0; k < layers; ++k) {
+        sum += args.w1[m * layers + k] * z[static_cast<size_t>(k)];
+      }
+      middle.push_back(std::max(sum, 0.0));
+    }
+    for (int64_t k = 0; k < layers; ++k) {
+      double sum = args.b2[k];
+      for (int64_t m = 0; m < args.middle; ++m) {
+        sum += args.w2[k * args.middle + m] * middle[static_cast<size_t>(m)];
+      }
+      share.push_back(Sigmoid(sum));
+    }
+    for (int64_t c = 0; c < out.cols; ++c) {
+      double sum = 0;
+      for (int64_t k = 0; k < layers; ++k) {
+        sum += share[static_cast<size_t>(k)] * args.layers.row(k * out.rows + r)[c];
+      }
+      out.row(r)[c] = static_cast<float>(sum);
     }
   }
 }

@@ -30,6 +30,11 @@ class ReferenceKernels final : public Kernels {
   size_t LinearScratchBytes(int64_t, const Weight&) const override { return 0; }
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void AddAct(MatView a, MatView b, Act act, MatView out) const override;
+  void Scale(MatView x, const float* by, MatView out) const override;
+  void AddNorm(MatView x, MatView delta, const Norm& norm, MatView out) const override;
+  void Gate(MatView x, Act act) const override;
+  void Rotate(MatView angles, std::span<const int32_t> positions, int heads,
+              MatView x) const override;
   void Attention(const AttentionArgs& args, MatView out) const override;
   size_t AttentionScratchBytes(int64_t, int64_t, const RelativeTerms*) const override { return 0; }
   void Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
@@ -40,6 +45,9 @@ class ReferenceKernels final : public Kernels {
   size_t SpanScoreScratchBytes(int64_t, int64_t, int64_t) const override { return 0; }
   void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
               MatView out) const override;
+  void GatedConv(const GatedConvArgs& args, MatView out) const override;
+  void MixLayers(const MixArgs& args, MatView out) const override;
+  size_t MixScratchBytes(int64_t, int64_t) const override { return 0; }
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
 
  private:

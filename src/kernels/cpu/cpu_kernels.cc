@@ -4,6 +4,7 @@
 #include "kernels/cpu/cpu_kernels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -265,22 +266,51 @@ void CpuKernelSet::Linear(MatView x, const Weight& w, Act act, std::span<std::by
   }
 }
 
-void CpuKernelSet::AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const {
+void CpuKernelSet::Normalise(MatView x, MatView residual, const Norm& norm, MatView sum,
+                             MatView out) const {
+  NormRow row;
+  row.gamma = norm.gamma;
+  row.beta = norm.beta;
+  row.eps = norm.eps;
+  row.width = norm.width;
   for (int64_t t = 0; t < x.rows; ++t) {
-    NormRow row;
     row.x = x.row(t);
     row.residual = residual.data == nullptr ? nullptr : residual.row(t);
-    row.gamma = norm.gamma;
-    row.beta = norm.beta;
-    row.eps = norm.eps;
-    row.width = norm.width;
+    row.sum = sum.row(t);
     row.out = out.row(t);
-    isa_.layer_norm(row);
+    norm.centred ? isa_.layer_norm(row) : isa_.rms_norm(row);
+  }
+}
+
+void CpuKernelSet::AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const {
+  Normalise(x, residual, norm, out, out);
+}
+
+void CpuKernelSet::AddNorm(MatView x, MatView delta, const Norm& norm, MatView out) const {
+  Normalise(x, delta, norm, x, out);
+}
+
+void CpuKernelSet::Gate(MatView x, Act act) const {
+  const int64_t half = x.cols / 2;
+  for (int64_t t = 0; t < x.rows; ++t) isa_.gate(x.row(t), x.row(t) + half, half, act);
+}
+
+void CpuKernelSet::Rotate(MatView angles, std::span<const int32_t> positions, int heads,
+                          MatView x) const {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    isa_.rotate(angles.row(positions[static_cast<size_t>(t)]), angles.cols / 2, heads, x.row(t));
   }
 }
 
 void CpuKernelSet::AddAct(MatView a, MatView b, Act act, MatView out) const {
-  for (int64_t t = 0; t < a.rows; ++t) isa_.add_act(a.row(t), b.row(t), a.cols, act, out.row(t));
+  for (int64_t t = 0; t < a.rows; ++t) {
+    const float* other = b.empty() ? nullptr : b.row(b.rows == 1 ? 0 : t);
+    isa_.add_act(a.row(t), other, a.cols, act, out.row(t));
+  }
+}
+
+void CpuKernelSet::Scale(MatView x, const float* by, MatView out) const {
+  for (int64_t t = 0; t < x.rows; ++t) isa_.multiply(x.row(t), by, x.cols, out.row(t));
 }
 
 void CpuKernelSet::Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling,
@@ -308,6 +338,67 @@ void CpuKernelSet::Unfold(MatView x, SequenceBegins begins, int64_t kernel, int6
       const bool inside = begins[sequence] <= source && source < begins[sequence + 1];
       for (int64_t c = 0; c < x.cols; ++c) {
         to[c * kernel + j] = inside ? x.row(source)[c] : 0.0f;
+      }
+    }
+  }
+}
+
+void CpuKernelSet::GatedConv(const GatedConvArgs& args, MatView out) const {
+  const int64_t width = out.cols;
+  size_t sequence = 0;
+  for (int64_t t = 0; t < out.rows; ++t) {
+    while (args.begins[sequence + 1] <= t) ++sequence;
+    float* const to = out.row(t);
+    args.bias == nullptr ? std::fill_n(to, width, 0.f) : std::copy_n(args.bias, width, to);
+    for (int64_t j = 0; j < args.kernel; ++j) {
+      const int64_t source = t - args.kernel + 1 + j;
+      if (source < args.begins[sequence]) continue;
+      const float* const a = args.x.row(source);
+      const float* const b = a + 2 * width;
+      const float* const tap = args.taps + j * width;
+      for (int64_t c = 0; c < width; ++c) to[c] += tap[c] * (a[c] * b[c]);
+    }
+    const float* const gate = args.x.row(t) + width;
+    for (int64_t c = 0; c < width; ++c) to[c] *= gate[c];
+  }
+}
+
+size_t CpuKernelSet::MixScratchBytes(int64_t layers, int64_t middle) const {
+  return static_cast<size_t>(2 * layers + middle) * sizeof(float);
+}
+
+void CpuKernelSet::MixLayers(const MixArgs& args, MatView out) const {
+  const auto sequences = static_cast<int64_t>(args.begins.size()) - 1;
+  const int64_t layers = sequences == 0 ? 0 : args.means.rows / sequences;
+  Scratch scratch(args.scratch.data());
+  auto* const share = scratch.Take<float>(2 * layers + args.middle);
+  float* const squeezed = share + layers;
+  float* const middle = squeezed + layers;
+  const auto dot = [](const float* a, const float* b, int64_t n) {
+    float sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+    return sum;
+  };
+  int64_t row = 0;
+  for (int64_t b = 0; b < sequences; ++b) {
+    for (int64_t k = 0; k < layers; ++k) {
+      squeezed[k] = dot(args.means.row(k * sequences + b), args.squeeze, out.cols);
+      squeezed[k] += *args.squeeze_bias;
+    }
+    for (int64_t m = 0; m < args.middle; ++m) {
+      middle[m] = std::max(0.f, dot(args.w1 + m * layers, squeezed, layers) + args.b1[m]);
+    }
+    for (int64_t k = 0; k < layers; ++k) {
+      const float sum = dot(args.w2 + k * args.middle, middle, args.middle) + args.b2[k];
+      share[k] = 1 / (1 + std::exp(-sum));
+    }
+    const int32_t end = args.begins[static_cast<size_t>(b) + 1];
+    for (; row < out.rows && args.rows[static_cast<size_t>(row)].begin < end; ++row) {
+      float* const to = out.row(row);
+      std::fill_n(to, out.cols, 0.f);
+      for (int64_t k = 0; k < layers; ++k) {
+        const float* const from = args.layers.row(k * out.rows + row);
+        for (int64_t c = 0; c < out.cols; ++c) to[c] += share[k] * from[c];
       }
     }
   }

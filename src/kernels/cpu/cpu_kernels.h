@@ -33,6 +33,11 @@ class CpuKernelSet final : public Kernels {
   size_t LinearScratchBytes(int64_t rows, const Weight& w) const override;
   void AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const override;
   void AddAct(MatView a, MatView b, Act act, MatView out) const override;
+  void Scale(MatView x, const float* by, MatView out) const override;
+  void AddNorm(MatView x, MatView delta, const Norm& norm, MatView out) const override;
+  void Gate(MatView x, Act act) const override;
+  void Rotate(MatView angles, std::span<const int32_t> positions, int heads,
+              MatView x) const override;
   void Attention(const AttentionArgs& args, MatView out) const override;
   size_t AttentionScratchBytes(int64_t longest, int64_t head_width,
                                const RelativeTerms* relative) const override;
@@ -45,9 +50,14 @@ class CpuKernelSet final : public Kernels {
                                int64_t most_labels) const override;
   void Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
               MatView out) const override;
+  void GatedConv(const GatedConvArgs& args, MatView out) const override;
+  void MixLayers(const MixArgs& args, MatView out) const override;
+  size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
 
  private:
+  // sum = x + residual where there is one, out = its norm.
+  void Normalise(MatView x, MatView residual, const Norm& norm, MatView sum, MatView out) const;
   const Product& ProductOf(WeightType type) const {
     return type == WeightType::kF32 ? isa_.f32 : type == WeightType::kBf16 ? isa_.bf16 : isa_.int8;
   }

@@ -66,7 +66,8 @@ struct Product {
   void (*gemm)(const Gemm& g) = nullptr;
 };
 
-// LayerNorm(x + residual) of one row; residual and beta may be nullptr, out may be x or residual.
+// The norm of x + residual of one row; residual and beta may be nullptr. sum takes x + residual
+// where there is a residual; it and out may be x or residual.
 struct NormRow {
   const float* x = nullptr;
   const float* residual = nullptr;
@@ -74,6 +75,7 @@ struct NormRow {
   const float* beta = nullptr;
   float eps = 0;
   int64_t width = 0;
+  float* sum = nullptr;
   float* out = nullptr;
 };
 
@@ -89,12 +91,20 @@ struct Isa {
   // s = exp(scale * (s + c2p + p2c - their largest)); returns 1 / sum. c2p, p2c may be nullptr.
   float (*softmax)(float* s, const float* c2p, const float* p2c, int64_t n, float scale);
   void (*layer_norm)(const NormRow& row);
+  void (*rms_norm)(const NormRow& row);
   // z + gates -> c and h of one word; z, gates [4 hidden] in the order i f g o.
   void (*lstm_cell)(const float* z, const float* gates, int64_t hidden, float* c, float* h);
   // to = from, or to += from, widened to f32.
   void (*widen)(Dtype type, const std::byte* from, int64_t n, bool add, float* to);
-  // out = act(x + y); out may be x or y.
+  // out = act(x + y), or act(x) when y is nullptr; out may be x or y.
   void (*add_act)(const float* x, const float* y, int64_t n, Act act, float* out);
+  // out = x y, element by element; out may be x or y.
+  void (*multiply)(const float* x, const float* y, int64_t n, float* out);
+  // u = act(u) * g.
+  void (*gate)(float* u, const float* g, int64_t n, Act act);
+  // Turns each head [2 half] of x: (x[m], x[half + m]) by the angle with the cosine angles[m] and
+  // the sine angles[half + m].
+  void (*rotate)(const float* angles, int64_t half, int64_t heads, float* x);
   // One row out of `rows` >= 1 rows of x.
   void (*pool)(const float* x, int64_t stride, int64_t rows, int64_t n, Pooling pooling,
                float* out);

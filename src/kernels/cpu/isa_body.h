@@ -397,21 +397,27 @@ float Softmax(float* s, const float* c2p, const float* p2c, int64_t n, float sca
   return 1.0f / Sum(sum);
 }
 
+// Calls f(v, lanes) with the vectors of x + residual, zeros after the last; returns where they lie
+// then.
+template <typename F>
+const float* ForSums(const NormRow& row, const F& f) {
+  ForVectors(row.width, [&](int64_t i, int64_t n) {
+    Vec v = LoadN(row.x + i, n);
+    if (row.residual != nullptr) {
+      v = v + LoadN(row.residual + i, n);
+      StoreN(v, row.sum + i, n);
+    }
+    f(v);
+  });
+  return row.residual != nullptr ? row.sum : row.x;
+}
+
 // The mean of the deviations from the rounded mean corrects it, so that a mean much larger than the
 // deviations does no harm.
 void LayerNorm(const NormRow& row) {
-  const float* x = row.x;
   const float inverse = 1.0f / static_cast<float>(row.width);
   Vec sum = Vec::Set(0);
-  ForVectors(row.width, [&](int64_t i, int64_t n) {
-    Vec v = LoadN(x + i, n);
-    if (row.residual != nullptr) {
-      v = v + LoadN(row.residual + i, n);
-      StoreN(v, row.out + i, n);
-    }
-    sum = sum + v;
-  });
-  if (row.residual != nullptr) x = row.out;
+  const float* const x = ForSums(row, [&](Vec v) { sum = sum + v; });
   const Vec mean = Vec::Set(Sum(sum) * inverse);
   Vec deviation = Vec::Set(0);
   Vec square = Vec::Set(0);
@@ -428,6 +434,16 @@ void LayerNorm(const NormRow& row) {
     Vec v = ((LoadN(x + i, n) - mean) - offset) * scale * LoadN(row.gamma + i, n);
     if (row.beta != nullptr) v = v + LoadN(row.beta + i, n);
     StoreN(v, row.out + i, n);
+  });
+}
+
+void RmsNorm(const NormRow& row) {
+  Vec square = Vec::Set(0);
+  const float* const x = ForSums(row, [&](Vec v) { square = Fma(v, v, square); });
+  const float mean = Sum(square) / static_cast<float>(row.width);
+  const Vec scale = Vec::Set(1.0f / __builtin_sqrtf(mean + row.eps));
+  ForVectors(row.width, [&](int64_t i, int64_t n) {
+    StoreN(LoadN(x + i, n) * scale * LoadN(row.gamma + i, n), row.out + i, n);
   });
 }
 
@@ -478,9 +494,36 @@ void Widen(Dtype type, const std::byte* from, int64_t count, bool add, float* to
 void AddAct(const float* x, const float* y, int64_t count, Act act, float* out) {
   WithAct(act, [&](auto f) {
     ForVectors(count, [&](int64_t i, int64_t n) {
-      StoreN(f(LoadN(x + i, n) + LoadN(y + i, n)), out + i, n);
+      const Vec v = LoadN(x + i, n);
+      StoreN(f(y == nullptr ? v : v + LoadN(y + i, n)), out + i, n);
     });
   });
+}
+
+void Multiply(const float* x, const float* y, int64_t count, float* out) {
+  ForVectors(count,
+             [&](int64_t i, int64_t n) { StoreN(LoadN(x + i, n) * LoadN(y + i, n), out + i, n); });
+}
+
+void GateRow(float* u, const float* g, int64_t count, Act act) {
+  WithAct(act, [&](auto f) {
+    ForVectors(count, [&](int64_t i, int64_t n) {
+      StoreN(f(LoadN(u + i, n)) * LoadN(g + i, n), u + i, n);
+    });
+  });
+}
+
+void RotateHeads(const float* angles, int64_t half, int64_t heads, float* x) {
+  for (int64_t h = 0; h < heads; ++h, x += 2 * half) {
+    ForVectors(half, [&](int64_t i, int64_t n) {
+      const Vec cosine = LoadN(angles + i, n);
+      const Vec sine = LoadN(angles + half + i, n);
+      const Vec a = LoadN(x + i, n);
+      const Vec b = LoadN(x + half + i, n);
+      StoreN(a * cosine - b * sine, x + i, n);
+      StoreN(Fma(a, sine, b * cosine), x + half + i, n);
+    });
+  }
 }
 
 void PoolRows(const float* x, int64_t stride, int64_t rows, int64_t count, Pooling pooling,
@@ -503,9 +546,25 @@ void PoolRows(const float* x, int64_t stride, int64_t rows, int64_t count, Pooli
 }
 
 constexpr Isa MakeIsa(const char* name, const Product& bf16, const Product& int8) {
-  return {name,       kLanes,  ProductOf<F32Dot>(), bf16,     int8,  TransposeRows,
-          PackNarrow, Softmax, LayerNorm,           LstmCell, Widen, AddAct,
-          PoolRows};
+  Isa isa{};
+  isa.name = name;
+  isa.lanes = kLanes;
+  isa.f32 = ProductOf<F32Dot>();
+  isa.bf16 = bf16;
+  isa.int8 = int8;
+  isa.transpose = TransposeRows;
+  isa.pack_narrow = PackNarrow;
+  isa.softmax = Softmax;
+  isa.layer_norm = LayerNorm;
+  isa.rms_norm = RmsNorm;
+  isa.lstm_cell = LstmCell;
+  isa.widen = Widen;
+  isa.add_act = AddAct;
+  isa.multiply = Multiply;
+  isa.gate = GateRow;
+  isa.rotate = RotateHeads;
+  isa.pool = PoolRows;
+  return isa;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// The recurrence of a bidirectional LSTM: all sequences step together, so that the recurrent
-// product has as many rows as there are sequences still running.
-// SPDX-License-Identifier: Apache-2.0
+// The recurrence of an LSTM in one or both directions: all sequences step together, so that the
+// recurrent product has as many rows as there are sequences still running. SPDX-License-Identifier:
+// Apache-2.0
 #include <algorithm>
 #include <numeric>
 
@@ -49,7 +49,7 @@ void CpuKernelSet::Lstm(const LstmArgs& args, MatView out) const {
     return length(a) != length(b) ? length(a) > length(b) : a < b;
   });
 
-  for (int64_t direction = 0; direction < 2; ++direction) {
+  for (int64_t direction = 0; direction < args.directions; ++direction) {
     std::fill_n(buffers.z, sequences * 4 * hidden, 0.0f);
     std::fill_n(buffers.c, sequences * hidden, 0.0f);
     int64_t active = sequences;
