@@ -293,13 +293,13 @@ void PrepareText(Request& request, const ExtractOptions& options, const TextRead
                                       static_cast<unsigned char>(text[bad]))};
     return;
   }
-  std::pmr::vector<Word> words(memory);
-  const Result<void> split = FindWords(request, UnitOf(options.offsets), reading.splitter, words);
+  std::pmr::vector<Word> found(memory);
+  const Result<void> split = FindWords(request, UnitOf(options.offsets), reading.splitter, found);
   if (!split.ok()) {
     request.error = split.error();
     return;
   }
-  request.text = Tokenize(text, std::move(words), reading.tokenizer, memory);
+  request.text = Tokenize(text, std::move(found), reading.tokenizer, memory);
   const int32_t foreign = FindForeignId(request.text.ids, limits);
   if (foreign != -1) {
     request.error = ForeignId(foreign, limits);
