@@ -24,23 +24,45 @@ void AppendField(std::string_view field, std::string& out) {
   out += '"';
 }
 
+// file,line,start,end,text,label,score
+void AppendEntity(const FormatOptions& options, const InputDocument& document, const Entity& entity,
+                  float score, std::string& out) {
+  AppendField(options.files[document.file], out);
+  const std::string line = document.line == 0 ? std::string() : fmt::format("{}", document.line);
+  fmt::format_to(std::back_inserter(out), ",{},{},{},", line, entity.start, entity.end);
+  AppendField(TextOf(document, entity), out);
+  out += ',';
+  AppendField(LabelName(options, document, entity.label), out);
+  fmt::format_to(std::back_inserter(out), ",{}", FormatDouble(static_cast<double>(score)));
+}
+
 }  // namespace
 
-void FormatCsvHeader(std::string& out) { out += "file,line,start,end,text,label,score\n"; }
+void FormatCsvHeader(const FormatOptions& options, std::string& out) {
+  out += "file,line,start,end,text,label,score";
+  if (!options.relations.empty()) out += ",relation,tail_start,tail_end,tail_text,tail_label";
+  out += '\n';
+}
 
 void FormatCsv(const FormatOptions& options, const InputDocument& document,
                const Extraction& extraction, std::string& out) {
-  const std::string line = document.line == 0 ? std::string() : fmt::format("{}", document.line);
+  const bool with_relations = !options.relations.empty();
   for (const Entity& entity : extraction.entities) {
-    AppendField(options.files[document.file], out);
-    fmt::format_to(std::back_inserter(out), ",{},{},{},", line, entity.start, entity.end);
-    AppendField(std::string_view(document.text)
-                    .substr(entity.byte_start, entity.byte_end - entity.byte_start),
-                out);
+    AppendEntity(options, document, entity, entity.score, out);
+    out += with_relations ? ",,,,,\n" : "\n";
+  }
+  if (!with_relations) return;
+  for (const Relation& relation : extraction.relations) {
+    const Entity& head = extraction.entities[static_cast<size_t>(relation.head)];
+    const Entity& tail = extraction.entities[static_cast<size_t>(relation.tail)];
+    AppendEntity(options, document, head, relation.score, out);
     out += ',';
-    AppendField(options.labels[static_cast<size_t>(entity.label)].name, out);
-    fmt::format_to(std::back_inserter(out), ",{}\n",
-                   FormatDouble(static_cast<double>(entity.score)));
+    AppendField(RelationName(options, document, relation.relation), out);
+    fmt::format_to(std::back_inserter(out), ",{},{},", tail.start, tail.end);
+    AppendField(TextOf(document, tail), out);
+    out += ',';
+    AppendField(LabelName(options, document, tail.label), out);
+    out += '\n';
   }
 }
 

@@ -8,7 +8,7 @@
 
 namespace waterline::cli {
 
-void FormatCsvHeader(std::string& out);
+void FormatCsvHeader(const FormatOptions& options, std::string& out);
 
 void FormatCsv(const FormatOptions& options, const InputDocument& document,
                const Extraction& extraction, std::string& out);

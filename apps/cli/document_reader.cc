@@ -28,10 +28,15 @@ std::string DescribeTooLong(std::string_view what, size_t max_bytes) {
 
 }  // namespace
 
+bool IsJsonlName(const std::string& file) {
+  return file.ends_with(".jsonl") || file.ends_with(".ndjson");
+}
+
 DocumentReader::DocumentReader(std::vector<std::string> files, ReadOptions options)
     : files_(std::move(files)),
       options_(std::move(options)),
       records_(options_.text_field),
+      settings_(options_.ignored_fields),
       chunk_(kChunkBytes, '\0'),
       splitter_(options_.max_bytes) {}
 
@@ -41,8 +46,7 @@ bool DocumentReader::Full(const std::vector<InputDocument>& window) const {
 
 InputKind DocumentReader::KindOf(const std::string& file) const {
   if (options_.kind != InputKind::kAuto) return options_.kind;
-  const bool jsonl = file.ends_with(".jsonl") || file.ends_with(".ndjson");
-  return jsonl ? InputKind::kJsonl : InputKind::kText;
+  return IsJsonlName(file) ? InputKind::kJsonl : InputKind::kText;
 }
 
 Result<void> DocumentReader::OpenNext() {
@@ -60,6 +64,7 @@ Result<void> DocumentReader::OpenNext() {
 Result<void> DocumentReader::ReadWindow(std::vector<InputDocument>& window) {
   window.clear();
   window_bytes_ = 0;
+  settings_.ForgetLists();
   while (true) {
     if (!source_ && next_file_ == files_.size()) return {};
     if (!source_) {
@@ -123,8 +128,20 @@ InputDocument DocumentReader::ToDocument(const Line& line) {
     }
     document.text = std::move(record.text);
     document.fields = std::move(record.fields);
+    if (!document.flaw) ReadSettings(document);
   }
   return document;
+}
+
+void DocumentReader::ReadSettings(InputDocument& document) {
+  Result<DocumentSettings> settings =
+      settings_.Read(document.json, document.fields, options_.text_field);
+  if (settings.ok()) {
+    document.settings = *std::move(settings);
+  } else {
+    document.flaw = settings.error().message;
+    document.text.clear();
+  }
 }
 
 void DocumentReader::TakeLines(std::vector<InputDocument>& window) {

@@ -24,8 +24,12 @@ enum class InputKind {
 struct ReadOptions {
   InputKind kind = InputKind::kAuto;
   std::string text_field = "text";
+  std::vector<std::string> ignored_fields = {};  // Of kSettingFields: those that set nothing.
   size_t max_bytes = 0;  // Of one document of kText, and of one line; longer ones are refused.
 };
+
+// Whether the name of a file says that it is kJsonl.
+bool IsJsonlName(const std::string& file);
 
 // Holds one window and one document of max_bytes. For one thread.
 class DocumentReader {
@@ -52,10 +56,12 @@ class DocumentReader {
   Result<void> FeedLines();
   void Add(InputDocument document, std::vector<InputDocument>& window);
   InputDocument ToDocument(const Line& line);
+  void ReadSettings(InputDocument& document);
 
   std::vector<std::string> files_;
   ReadOptions options_;
   JsonRecordReader records_;
+  SettingsReader settings_;
   std::string chunk_;
   size_t next_file_ = 0;
   std::optional<ByteSource> source_;  // Of files_[next_file_ - 1].

@@ -2,7 +2,6 @@
 #include "extract_arguments.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <chrono>
 
 #include "duration.h"
@@ -14,10 +13,21 @@ namespace {
 constexpr char kExamples[] =
     R"(Input: *.jsonl and *.ndjson hold one JSON object a line, with the text in one of its fields; other
 files, and standard input, hold one text each, or one a line with --lines. Texts are UTF-8.
+A line of JSONL may set for its text alone: "labels" (a list, or an object of names and descriptions),
+"threshold", "relations" (a list), and "words" (a list of [start, end], which stand for those of the
+word splitter).
+
+Labels: --labels-file holds one a line, or (when its name ends in .json or it begins with {) JSON:
+{"person": "a human being", "city": {"description": "a town", "threshold": 0.7}, "date": null} or a
+list of names and of {"name", "description", "threshold"}. The description is what the model reads, the
+name what comes back; a threshold of its own takes the place of --threshold.
 
 Output: jsonl has one line for each text, in the order of the input: the fields of its JSON
-unchanged, or else "text"; then "entities", a list of {start, end, text, label, score}; a text that
-was refused has an "error". csv has one line for each entity. pretty marks the entities in the text.
+unchanged, or else "text"; then "entities", a list of {start, end, text, label, score}; where relations
+were asked for "relations", a list of {head, tail, relation, score}, where head and tail are {start,
+end, text, type, entity_idx}; a text that was refused has an "error". csv has one line for each entity,
+and with --relations one for each relation, which has its head where others have the entity, and
+columns for the relation and its tail. pretty marks the entities in the text; relations stand below.
 
 Sizes: plain bytes, or K, M, G (1024-based, as KiB, MiB, GiB), or kB, MB, GB (1000-based).
 
@@ -29,7 +39,9 @@ Examples:
   waterline extract news.jsonl --labels-file labels.txt --output found.jsonl
   waterline extract book.txt --labels "person,city" --memory-budget 512MiB --stats
   zcat tweets.gz | waterline extract --lines --labels person,product --format csv > found.csv
-  waterline extract --model urchade/gliner_small-v2.1 --labels drug,dose --nested report.txt)";
+  waterline extract --model urchade/gliner_small-v2.1 --labels drug,dose --nested report.txt
+  waterline extract --model M --labels person,company --relations "works for,founded" notes.txt
+  waterline extract --model M --label-vectors labels.safetensors news.jsonl)";
 
 void AddModelFlags(CLI::App& command, ExtractArguments& arguments) {
   command
@@ -56,17 +68,20 @@ void AddModelFlags(CLI::App& command, ExtractArguments& arguments) {
 
 void AddSearchFlags(CLI::App& command, ExtractArguments& arguments) {
   AddLabelFlags(command, arguments);
-  AddParsed(command, "--threshold,-t", "Least probability of an entity, exclusive (0.5)",
-            [&arguments](const std::string& text) {
-              float parsed = 0;
-              const char* end = text.data() + text.size();
-              const auto [stop, error] = std::from_chars(text.data(), end, parsed);
-              if (error != std::errc() || stop != end || !(parsed >= 0 && parsed <= 1)) {
-                return "'" + text + "' is not a number from 0 to 1";
-              }
-              arguments.extract.threshold = parsed;
-              return std::string();
-            })
+  AddProbability(command, "--threshold,-t", "Least probability of an entity, exclusive (0.5)",
+                 arguments.extract.threshold)
+      ->option_text("P")
+      ->group("What to find");
+  AddRelationFlags(command, arguments);
+  AddProbability(command, "--relation-threshold",
+                 "Least probability of a relation, exclusive; without it --threshold",
+                 arguments.extract.relation_threshold)
+      ->option_text("P")
+      ->group("What to find");
+  AddProbability(command, "--adjacency-threshold",
+                 "Pairs are looked at when the probability that they are related at all\n"
+                 "exceeds this, of models with a relations_layer; without it --threshold",
+                 arguments.extract.adjacency_threshold)
       ->option_text("P")
       ->group("What to find");
   command.add_flag("--nested", arguments.extract.nested, "Also find entities inside others")
@@ -98,14 +113,7 @@ void AddOutputFlags(CLI::App& command, ExtractArguments& arguments) {
                   "standard output")
       ->option_text("F")
       ->group("Output");
-  AddChoice<Offsets>(command, "--offsets",
-                     "What start and end count: codepoints (the default), bytes or utf16",
-                     {{"codepoints", Offsets::kCodePoints},
-                      {"bytes", Offsets::kBytes},
-                      {"utf16", Offsets::kUtf16}},
-                     arguments.extract.offsets)
-      ->option_text("UNIT")
-      ->group("Output");
+  AddOffsetsFlag(command, arguments)->group("Output");
   command
       .add_flag("--stats", arguments.stats,
                 "Tell on standard error what was done, how fast and in what memory")

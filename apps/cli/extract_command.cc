@@ -28,10 +28,9 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-FormatOptions ChooseFormat(const ExtractArguments& arguments, RunInput input) {
+// Without what belongs to the input.
+FormatOptions ChooseFormat(const ExtractArguments& arguments) {
   FormatOptions options;
-  options.files = std::move(input.files);
-  options.labels = std::move(input.labels);
   const bool terminal = arguments.output.empty() && isatty(STDOUT_FILENO) == 1;
   if (arguments.format == "csv") options.format = OutputFormat::kCsv;
   if (arguments.format == "pretty" || (arguments.format.empty() && terminal)) {
@@ -51,10 +50,11 @@ FormatOptions ChooseFormat(const ExtractArguments& arguments, RunInput input) {
 class Run {
  public:
   // `statistics` is the file of --stats-json, if any.
-  Run(const ExtractArguments& arguments, FormatOptions format, OutputFile output,
+  Run(const ExtractArguments& arguments, RunInput input, OutputFile output,
       std::optional<OutputFile> statistics, Clock::time_point start)
       : arguments_(arguments),
-        format_(std::move(format)),
+        input_(std::move(input)),
+        format_(ChooseFormat(arguments)),
         output_(std::move(output)),
         statistics_(std::move(statistics)),
         start_(start) {}
@@ -63,6 +63,12 @@ class Run {
     const Clock::time_point load = Clock::now();
     Result<Engine> engine = Engine::Load(arguments_.model, arguments_.engine);
     if (!engine.ok()) return Fail(engine.error());
+    const Result<void> vectors = LoadLabelVectors(*engine, arguments_, input_);
+    if (!vectors.ok()) return Fail(vectors.error());
+    format_.files = input_.files;
+    format_.labels = input_.labels;
+    format_.relations = input_.relations;
+    if (!input_.relations.empty()) totals_.relations = 0;
     totals_.load_seconds = SecondsSince(load);
 
     const Result<void> done = Stream(*engine);
@@ -82,13 +88,14 @@ class Run {
   }
 
   Result<void> Stream(const Engine& engine) {
-    InputWindows windows(arguments_, format_.files, engine.Stats().memory_budget);
+    InputWindows windows(arguments_, input_, engine.Stats().memory_budget);
+    const ExtractOptions options = OptionsOf(arguments_, input_);
     FormatStart(format_, buffer_);
     while (!stopped_) {
       const Result<bool> more = windows.Next();
       if (!more.ok()) return more.error();
       if (!*more) break;
-      const Result<std::vector<Extraction>> found = Extract(engine, windows);
+      const Result<std::vector<Extraction>> found = Extract(engine, options, windows);
       if (!found.ok()) return found.error();
       FormatWindow(windows.documents(), *found);
       if (Result<void> written = Flush(); !written.ok()) return written.error();
@@ -97,10 +104,10 @@ class Run {
   }
 
   // result[i] belongs to windows.documents()[i]; what the reader refused comes back as refused.
-  Result<std::vector<Extraction>> Extract(const Engine& engine, const InputWindows& windows) {
+  Result<std::vector<Extraction>> Extract(const Engine& engine, const ExtractOptions& options,
+                                          const InputWindows& windows) {
     const Clock::time_point start = Clock::now();
-    Result<std::vector<Extraction>> found =
-        engine.Extract(windows.texts(), format_.labels, arguments_.extract);
+    Result<std::vector<Extraction>> found = engine.Extract(windows.texts(), input_.labels, options);
     totals_.extract_seconds += SecondsSince(start);
     if (!found.ok()) return found.error();
     std::vector<Extraction> all(windows.documents().size());
@@ -124,6 +131,7 @@ class Run {
     ++totals_.texts;
     totals_.words += extraction.words;
     totals_.entities += static_cast<int64_t>(extraction.entities.size());
+    CountRelations(document, extraction);
     totals_.windowed += extraction.windows > 1;
     totals_.cut += extraction.words_cut > 0;
     totals_.words_cut += extraction.words_cut;
@@ -132,6 +140,20 @@ class Run {
     PrintNote(
         fmt::format("{}: {}", DocumentPlace(format_.files, document), extraction.error->message));
     stopped_ = arguments_.strict;
+  }
+
+  void CountRelations(const InputDocument& document, const Extraction& extraction) {
+    if (!AsksForRelations(format_, document)) return;
+    totals_.relations =
+        totals_.relations.value_or(0) + static_cast<int64_t>(extraction.relations.size());
+    const bool lost = format_.format == OutputFormat::kCsv && format_.relations.empty() &&
+                      !extraction.relations.empty();
+    if (!lost || warned_ || arguments_.quiet) return;
+    warned_ = true;
+    PrintWarning(
+        fmt::format("{}: its relations are left out, as those of later texts are: CSV has "
+                    "columns for relations only with --relations",
+                    DocumentPlace(format_.files, document)));
   }
 
   Result<void> Flush() {
@@ -162,6 +184,7 @@ class Run {
   }
 
   const ExtractArguments& arguments_;
+  RunInput input_;
   FormatOptions format_;
   OutputFile output_;
   std::optional<OutputFile> statistics_;
@@ -169,6 +192,7 @@ class Run {
   std::string buffer_;  // Formatted, not written yet.
   RunTotals totals_;
   bool stopped_ = false;  // By --strict.
+  bool warned_ = false;   // That CSV lacks columns.
 };
 
 }  // namespace
@@ -190,9 +214,7 @@ int RunExtract(const ExtractArguments& arguments, Clock::time_point start) {
     }
     statistics = *std::move(opened);
   }
-  return Run(arguments, ChooseFormat(arguments, *std::move(input)), *std::move(output),
-             std::move(statistics), start)
-      .Do();
+  return Run(arguments, *std::move(input), *std::move(output), std::move(statistics), start).Do();
 }
 
 }  // namespace waterline::cli

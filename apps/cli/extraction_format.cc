@@ -11,7 +11,7 @@
 namespace waterline::cli {
 
 void FormatStart(const FormatOptions& options, std::string& out) {
-  if (options.format == OutputFormat::kCsv) FormatCsvHeader(out);
+  if (options.format == OutputFormat::kCsv) FormatCsvHeader(options, out);
   if (options.format == OutputFormat::kPretty) FormatLegend(options, out);
 }
 
@@ -25,6 +25,36 @@ void FormatDocument(const FormatOptions& options, const InputDocument& document,
     case OutputFormat::kPretty:
       return FormatPretty(options, document, extraction, out);
   }
+}
+
+const std::string& LabelName(const FormatOptions& options, const InputDocument& document,
+                             int32_t label) {
+  const std::vector<Label>* own = document.settings.labels.get();
+  return (own != nullptr ? *own : options.labels)[static_cast<size_t>(label)].name;
+}
+
+namespace {
+
+const std::vector<std::string>& RelationsOf(const FormatOptions& options,
+                                            const InputDocument& document) {
+  const std::vector<std::string>* own = document.settings.relations.get();
+  return own != nullptr ? *own : options.relations;
+}
+
+}  // namespace
+
+const std::string& RelationName(const FormatOptions& options, const InputDocument& document,
+                                int32_t relation) {
+  return RelationsOf(options, document)[static_cast<size_t>(relation)];
+}
+
+bool AsksForRelations(const FormatOptions& options, const InputDocument& document) {
+  return !RelationsOf(options, document).empty();
+}
+
+std::string_view TextOf(const InputDocument& document, const Entity& entity) {
+  return std::string_view(document.text)
+      .substr(entity.byte_start, entity.byte_end - entity.byte_start);
 }
 
 std::string DocumentPlace(const std::vector<std::string>& files, const InputDocument& document) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "input_document.h"
@@ -15,10 +16,11 @@ enum class OutputFormat { kPretty, kJsonl, kCsv };
 
 struct FormatOptions {
   OutputFormat format = OutputFormat::kJsonl;
-  std::vector<std::string> files;  // Of the input; "-" is standard input.
-  std::vector<Label> labels;       // Of the run: what Entity::label counts.
-  bool colour = false;             // kPretty: with ANSI colours instead of brackets.
-  int columns = 0;                 // kPretty: lines are wrapped there; 0: not at all.
+  std::vector<std::string> files;      // Of the input; "-" is standard input.
+  std::vector<Label> labels;           // Of the run: what Entity::label counts,
+  std::vector<std::string> relations;  // and Relation::relation; of texts without their own.
+  bool colour = false;                 // kPretty: with ANSI colours instead of brackets.
+  int columns = 0;                     // kPretty: lines are wrapped there; 0: not at all.
 };
 
 // Appends to `out` what stands before the first document: the header of CSV, the legend of colours.
@@ -26,18 +28,35 @@ void FormatStart(const FormatOptions& options, std::string& out);
 
 // Appends one document. `extraction.error` is set when it was refused.
 //   kJsonl   one line; the fields of its JSON, as they stood there and in their order, or else
-//   "file"
-//            (of several), "text"; then "entities": [{"start", "end", "text", "label", "score"}];
-//            then "truncated_words" when there are any; then "error" when it was refused. Where the
-//            fields could not be read: "line", "entities", "error". A blank line stays blank. A
-//            field of the input is left out where one of the same name is written.
+//            "file" (of several), "text"; then "entities": [{"start", "end", "text", "label",
+//            "score"}]; where relations were asked for, "relations": [{"head", "tail", "relation",
+//            "score"}], with head and tail as the Python package has them: {"start", "end", "text",
+//            "type", "entity_idx"}, the last an index into "entities"; then "truncated_words" when
+//            there are any; then "error" when it was refused. Where the fields could not be read:
+//            "line", "entities", "error". A blank line stays blank. A field of the input is left
+//            out where one of the same name is written.
 //   kCsv     one line an entity: file,line,start,end,text,label,score; quoted as RFC 4180 says,
-//   lines
-//            end in "\n". `line` is empty where the document is a whole file.
-//   kPretty  the text with its entities marked: [Ada](person 0.97); a heading for each of several
-//            files. Control characters are shown as pictures.
+//            lines end in "\n". `line` is empty where the document is a whole file. With relations
+//            of the run five columns more: relation,tail_start,tail_end,tail_text,tail_label; they
+//            are empty for an entity, and a document's entities are followed by a line for each
+//            relation, with its head in the columns of the entity and its own score.
+//   kPretty  the text with its entities marked: [Ada](person 0.97); below it a line a relation:
+//            "  Ada -- works for 0.93 --> Acme"; a heading for each of several files. Control
+//            characters are shown as pictures.
 void FormatDocument(const FormatOptions& options, const InputDocument& document,
                     const Extraction& extraction, std::string& out);
+
+// The name of a label and of a relation of `document`.
+const std::string& LabelName(const FormatOptions& options, const InputDocument& document,
+                             int32_t label);
+const std::string& RelationName(const FormatOptions& options, const InputDocument& document,
+                                int32_t relation);
+
+// Whether relations were asked for in `document`.
+bool AsksForRelations(const FormatOptions& options, const InputDocument& document);
+
+// The part of the text that is `entity`.
+std::string_view TextOf(const InputDocument& document, const Entity& entity);
 
 // Where `document` of `files` stands, for messages: "book.txt", "data.jsonl:17", "standard
 // input:3".

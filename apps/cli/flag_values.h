@@ -55,6 +55,22 @@ std::string ReadInteger(const std::string& text, T least, T& number) {
   return {};
 }
 
+// Declares an option that is a number from 0 to 1.
+template <typename T>
+CLI::Option* AddProbability(CLI::App& command, const std::string& names, const std::string& help,
+                            T& number) {
+  return AddParsed(command, names, help, [&number](const std::string& text) {
+    float parsed = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, parsed);
+    if (error != std::errc() || stop != end || !(parsed >= 0 && parsed <= 1)) {
+      return "'" + text + "' is not a number from 0 to 1";
+    }
+    number = parsed;
+    return std::string();
+  });
+}
+
 template <typename T>
 CLI::Option* AddInteger(CLI::App& command, const std::string& names, const std::string& help,
                         T least, T& number) {

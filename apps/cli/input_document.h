@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "document_settings.h"
 #include "json_record.h"
 
 namespace waterline::cli {
@@ -18,6 +19,7 @@ struct InputDocument {
   std::string text;
   std::string json;                 // The line of JSONL, else empty.
   std::vector<JsonField> fields;    // Of `json`.
+  DocumentSettings settings;        // Of its own.
   bool blank = false;               // A blank line of JSONL, which stays one.
   std::optional<std::string> flaw;  // Why there is no text.
 };

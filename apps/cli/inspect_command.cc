@@ -16,6 +16,7 @@ void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
   AddModelArgument(command, arguments.model);
   AddMemoryBudgetFlag(command, arguments.memory_budget);
   AddDtypeFlag(command, arguments.dtype);
+  AddSplitterFlag(command, arguments.splitter);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");
   command.footer(
       R"(Reads the checkpoint's headers, not its weights. Exit status: 0, or 2 for an error.
@@ -34,6 +35,7 @@ int RunInspect(const InspectArguments& arguments) {
   EngineOptions options;
   options.memory_budget = arguments.memory_budget;
   options.dtype = arguments.dtype;
+  options.splitter = arguments.splitter;
   const Result<ModelReport> report = Inspect(arguments.model, options);
   if (!report.ok()) return fail(report.error());
   Result<OutputFile> output = OutputFile::Open("");

@@ -17,6 +17,7 @@ struct InspectArguments {
   std::string model;  // "" for the one that ships with Waterline.
   size_t memory_budget = 0;
   Precision dtype = Precision::kDefault;
+  WordSplitter splitter = WordSplitter::kModel;
   bool json = false;
 };
 

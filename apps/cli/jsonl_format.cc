@@ -7,14 +7,18 @@
 namespace waterline::cli {
 namespace {
 
-bool IsWritten(const std::string& name, const Extraction& extraction) {
+// The names of what is written beside the fields of the input.
+bool IsWritten(const FormatOptions& options, const InputDocument& document,
+               const Extraction& extraction, const std::string& name) {
   return name == "entities" || (name == "error" && extraction.error) ||
+         (name == "relations" && AsksForRelations(options, document)) ||
          (name == "truncated_words" && extraction.words_cut > 0);
 }
 
-void WriteFields(const InputDocument& document, const Extraction& extraction, JsonWriter& json) {
+void WriteFields(const FormatOptions& options, const InputDocument& document,
+                 const Extraction& extraction, JsonWriter& json) {
   for (const JsonField& field : document.fields) {
-    if (IsWritten(field.name, extraction)) continue;
+    if (IsWritten(options, document, extraction, field.name)) continue;
     json.RawKey(field.key.Of(document.json));
     json.RawValue(field.value.Of(document.json));
   }
@@ -36,21 +40,52 @@ void WriteText(const FormatOptions& options, const InputDocument& document, Json
   }
 }
 
-void WriteEntity(const FormatOptions& options, const std::string& text, const Entity& entity,
+void WriteSpan(const InputDocument& document, const Entity& entity, JsonWriter& json) {
+  json.SizeField("start", entity.start);
+  json.SizeField("end", entity.end);
+  json.Field("text", TextOf(document, entity));
+}
+
+void WriteScore(float score, JsonWriter& json) {
+  json.Key("score");
+  json.Double(static_cast<double>(score));
+}
+
+void WriteEntity(const FormatOptions& options, const InputDocument& document, const Entity& entity,
                  JsonWriter& json) {
   json.StartObject();
-  json.Key("start");
-  json.Size(entity.start);
-  json.Key("end");
-  json.Size(entity.end);
-  json.Key("text");
-  json.String(
-      std::string_view(text).substr(entity.byte_start, entity.byte_end - entity.byte_start));
-  json.Key("label");
-  json.String(options.labels[static_cast<size_t>(entity.label)].name);
-  json.Key("score");
-  json.Double(static_cast<double>(entity.score));
+  WriteSpan(document, entity, json);
+  json.Field("label", LabelName(options, document, entity.label));
+  WriteScore(entity.score, json);
   json.EndObject();
+}
+
+// One side of a relation, with the keys of the Python package.
+void WriteEnd(const FormatOptions& options, const InputDocument& document,
+              const Extraction& extraction, int32_t index, JsonWriter& json) {
+  const Entity& entity = extraction.entities[static_cast<size_t>(index)];
+  json.StartObject();
+  WriteSpan(document, entity, json);
+  json.Field("type", LabelName(options, document, entity.label));
+  json.IntField("entity_idx", index);
+  json.EndObject();
+}
+
+void WriteRelations(const FormatOptions& options, const InputDocument& document,
+                    const Extraction& extraction, JsonWriter& json) {
+  json.Key("relations");
+  json.StartArray();
+  for (const Relation& relation : extraction.relations) {
+    json.StartObject();
+    json.Key("head");
+    WriteEnd(options, document, extraction, relation.head, json);
+    json.Key("tail");
+    WriteEnd(options, document, extraction, relation.tail, json);
+    json.Field("relation", RelationName(options, document, relation.relation));
+    WriteScore(relation.score, json);
+    json.EndObject();
+  }
+  json.EndArray();
 }
 
 }  // namespace
@@ -66,14 +101,15 @@ void FormatJsonl(const FormatOptions& options, const InputDocument& document,
   if (document.fields.empty()) {
     WriteText(options, document, json);
   } else {
-    WriteFields(document, extraction, json);
+    WriteFields(options, document, extraction, json);
   }
   json.Key("entities");
   json.StartArray();
   for (const Entity& entity : extraction.entities) {
-    WriteEntity(options, document.text, entity, json);
+    WriteEntity(options, document, entity, json);
   }
   json.EndArray();
+  if (AsksForRelations(options, document)) WriteRelations(options, document, extraction, json);
   if (extraction.words_cut > 0) {
     json.Key("truncated_words");
     json.Int(extraction.words_cut);

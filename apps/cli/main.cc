@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagnostics.h"
+#include "embed_command.h"
 #include "exit_status.h"
 #include "extract_arguments.h"
 #include "extract_command.h"
@@ -17,7 +18,7 @@ namespace waterline::cli {
 namespace {
 
 std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, plan, inspect or pack";
+  const std::string commands = "it is extract, plan, inspect, embed-labels or pack";
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -43,6 +44,10 @@ int Main(int count, char** arguments) {
   CLI::App* inspect_command =
       program.add_subcommand("inspect", "Tell what a checkpoint is and what it takes to run it");
   AddInspectFlags(*inspect_command, inspect);
+  EmbedArguments embed;
+  CLI::App* embed_command = program.add_subcommand(
+      "embed-labels", "Write the vectors of labels, for models with a label encoder");
+  AddEmbedFlags(*embed_command, embed);
   PackArguments pack;
   CLI::App* pack_command =
       program.add_subcommand("pack", "Write a checkpoint again with shorter weights");
@@ -60,6 +65,7 @@ int Main(int count, char** arguments) {
     return kFatal;
   }
   if (extract_command->parsed()) return RunExtract(extract, start);
+  if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
   return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
 }

@@ -43,6 +43,7 @@ std::string FormatModelReport(const ModelReport& report) {
   row("backbone", report.backbone);
   row("head", report.head);
   row("tokenizer", report.tokenizer);
+  row("words", report.splitter);
   row("longest text", fmt::format("{} words, {} tokens at once; longer ones in windows",
                                   FormatCount(report.max_words), FormatCount(report.max_tokens)));
   row("widest entity",
@@ -95,6 +96,7 @@ std::string FormatModelReportJson(const ModelReport& report) {
   string("backbone", report.backbone);
   string("head", report.head);
   string("tokenizer", report.tokenizer);
+  string("splitter", report.splitter);
   string("weights_file", report.weights_file);
   string("stored_type", report.stored_type);
   string("packed_as", report.packed_as);

@@ -42,7 +42,9 @@ void AddPlanFlags(CLI::App& command, PlanArguments& arguments) {
     if (option->get_option_text().empty()) option->option_text(" ");  // A flag: not "Needs: ...".
   }
   for (CLI::Option* option : AddLabelFlags(command, arguments)) option->needs(input);
+  for (CLI::Option* option : AddRelationFlags(command, arguments)) option->needs(input);
   AddTruncateFlag(command, arguments)->needs(input)->option_text(" ");
+  AddOffsetsFlag(command, arguments)->needs(input)->group("Input");
   AddEngineFlags(command, arguments);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes")
       ->group("Output");

@@ -23,9 +23,9 @@ int Fail(const Error& error) {
 }
 
 // Adds one window: a call of the engine as `extract` would make it.
-Result<void> PlanWindow(const Engine& engine, const RunArguments& arguments, const RunInput& input,
+Result<void> PlanWindow(const Engine& engine, const ExtractOptions& options, const RunInput& input,
                         const InputWindows& windows, InputPlan& plan) {
-  Result<RunPlan> planned = engine.Plan(windows.texts(), input.labels, arguments.extract);
+  Result<RunPlan> planned = engine.Plan(windows.texts(), input.labels, options);
   if (!planned.ok()) return planned.error();
   const std::vector<InputDocument>& documents = windows.documents();
   std::vector<std::optional<Error>> errors(documents.size());
@@ -47,18 +47,18 @@ Result<void> PlanWindow(const Engine& engine, const RunArguments& arguments, con
 Result<InputPlan> PlanInput(const Engine& engine, const RunArguments& arguments,
                             const RunInput& input) {
   InputPlan plan;
-  InputWindows windows(arguments, input.files, engine.Stats().memory_budget);
+  InputWindows windows(arguments, input, engine.Stats().memory_budget);
+  const ExtractOptions options = OptionsOf(arguments, input);
   while (true) {
     const Result<bool> more = windows.Next();
     if (!more.ok()) return more.error();
     if (!*more) return plan;
-    const Result<void> added = PlanWindow(engine, arguments, input, windows, plan);
+    const Result<void> added = PlanWindow(engine, options, input, windows, plan);
     if (!added.ok()) return added.error();
   }
 }
 
-Result<PlanReport> MakeReport(const PlanArguments& arguments,
-                              const std::optional<RunInput>& input) {
+Result<PlanReport> MakeReport(const PlanArguments& arguments, std::optional<RunInput>& input) {
   EngineOptions options = arguments.engine;
   options.plan_only = true;
   const Result<Engine> engine = Engine::Load(arguments.model, options);
@@ -70,6 +70,8 @@ Result<PlanReport> MakeReport(const PlanArguments& arguments,
   if (!model.ok()) return model.error();
   report.model = *std::move(model);
   if (!input) return report;
+  const Result<void> loaded = LoadLabelVectors(*engine, arguments, *input);
+  if (!loaded.ok()) return loaded.error();
   Result<InputPlan> plan = PlanInput(*engine, arguments, *input);
   if (!plan.ok()) return plan.error();
   report.input = *std::move(plan);

@@ -19,6 +19,9 @@ namespace {
 // Backgrounds of the 256-colour palette on which black is easy to read, far from each other.
 constexpr int kColours[] = {117, 156, 222, 218, 183, 115, 209, 153, 192, 180, 147, 223};
 
+// More labels have no legend.
+constexpr size_t kLegendLabels = 60;
+
 int Colour(int32_t label) { return kColours[static_cast<size_t>(label) % std::size(kColours)]; }
 
 std::string SpanStyle(int32_t label) { return fmt::format("38;5;16;48;5;{}", Colour(label)); }
@@ -57,8 +60,11 @@ std::vector<Mark> CollectMarks(const std::vector<Entity>& entities) {
 
 class MarkedText {
  public:
-  MarkedText(const FormatOptions& options, std::string_view text, std::string& out)
-      : options_(options), text_(text), lines_(out, options.columns) {}
+  MarkedText(const FormatOptions& options, const InputDocument& document, std::string& out)
+      : options_(options),
+        document_(document),
+        text_(document.text),
+        lines_(out, options.columns) {}
 
   void Write(const std::vector<Mark>& marks) {
     size_t next = 0;
@@ -116,15 +122,38 @@ class MarkedText {
   }
 
   std::string Name(const Entity& entity) const {
-    return ShowControls(options_.labels[static_cast<size_t>(entity.label)].name);
+    return ShowControls(LabelName(options_, document_, entity.label));
   }
 
   const FormatOptions& options_;
+  const InputDocument& document_;
   std::string_view text_;
   StyledLines lines_;
   size_t at_ = 0;                  // All before this was written.
   std::vector<const Mark*> open_;  // Outer before inner.
 };
+
+// The relations of a document, a line each.
+void WriteRelations(const FormatOptions& options, const InputDocument& document,
+                    const Extraction& extraction, std::string& out) {
+  const auto add = [&](StyledLines& lines, int32_t index) {
+    const Entity& entity = extraction.entities[static_cast<size_t>(index)];
+    std::string text = ShowControls(TextOf(document, entity));
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    lines.Add(text, options.colour ? SpanStyle(entity.label) : "");
+  };
+  for (const Relation& relation : extraction.relations) {
+    StyledLines lines(out, options.columns);
+    lines.Add("  ", "");
+    add(lines, relation.head);
+    lines.Add(fmt::format(" -- {} {:.2f} --> ",
+                          ShowControls(RelationName(options, document, relation.relation)),
+                          relation.score),
+              "");
+    add(lines, relation.tail);
+    lines.End();
+  }
+}
 
 void WriteHeading(const FormatOptions& options, const InputDocument& document, std::string& out) {
   if (options.files.size() < 2 || document.line > 1) return;
@@ -134,7 +163,7 @@ void WriteHeading(const FormatOptions& options, const InputDocument& document, s
 }  // namespace
 
 void FormatLegend(const FormatOptions& options, std::string& out) {
-  if (!options.colour) return;
+  if (!options.colour || options.labels.size() > kLegendLabels) return;
   StyledLines lines(out, options.columns);
   for (size_t i = 0; i < options.labels.size(); ++i) {
     if (i > 0) lines.Add(" ", "");
@@ -158,7 +187,8 @@ void FormatPretty(const FormatOptions& options, const InputDocument& document,
     lines.End();
     return;
   }
-  MarkedText(options, document.text, out).Write(CollectMarks(extraction.entities));
+  MarkedText(options, document, out).Write(CollectMarks(extraction.entities));
+  WriteRelations(options, document, extraction, out);
   if (extraction.words_cut > 0) {
     out += fmt::format("(cut here: {} words were not read)\n", extraction.words_cut);
   }

@@ -2,12 +2,34 @@
 #include "run_arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
 
 #include "byte_size.h"
+#include "document_settings.h"
 #include "flag_values.h"
 #include "utf8_text.h"
 
 namespace waterline::cli {
+namespace {
+
+// Adds the names in `text`, "a,b"; returns what is wrong with one, if anything.
+std::string AddIgnored(const std::string& text, RunArguments& arguments) {
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    const std::string name = text.substr(at, end - at);
+    if (std::find(std::begin(kSettingFields), std::end(kSettingFields), name) ==
+        std::end(kSettingFields)) {
+      return "'" + ShowName(name) +
+             "' is no field that sets something; those are labels, threshold, relations, words";
+    }
+    arguments.ignored_fields.push_back(name);
+    at = end + 1;
+  }
+  return {};
+}
+
+}  // namespace
 
 void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
   AddParsed(command, "--memory-budget,-b",
@@ -42,6 +64,18 @@ void AddDtypeFlag(CLI::App& command, Precision& dtype) {
       ->group("Model");
 }
 
+void AddSplitterFlag(CLI::App& command, WordSplitter& splitter) {
+  AddChoice<WordSplitter>(command, "--splitter",
+                          "How texts are cut into words: whitespace, or icu for scripts without\n"
+                          "spaces; model, the default: as the checkpoint says",
+                          {{"model", WordSplitter::kModel},
+                           {"whitespace", WordSplitter::kWhitespace},
+                           {"icu", WordSplitter::kIcu}},
+                          splitter)
+      ->option_text("KIND")
+      ->group("Model");
+}
+
 void AddEngineFlags(CLI::App& command, RunArguments& arguments) {
   AddMemoryBudgetFlag(command, arguments.engine.memory_budget);
   AddInteger(command, "--threads,-j", "Worker threads; 0, the default: one for each core", 0,
@@ -63,24 +97,81 @@ void AddEngineFlags(CLI::App& command, RunArguments& arguments) {
             })
       ->option_text("N")
       ->group("Model");
+  AddSplitterFlag(command, arguments.engine.splitter);
   command
       .add_option("--isa", arguments.engine.isa,
                   "amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or portable")
       ->group("");
 }
 
-std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& arguments) {
+std::vector<CLI::Option*> AddLabelListFlags(CLI::App& command, std::vector<std::string>& labels,
+                                            std::string& file) {
   return {command
-              .add_option("--labels,-l", arguments.labels,
+              .add_option("--labels,-l", labels,
                           "What to look for, between commas; may be given several times")
               ->option_text("A,B,...")
               ->allow_extra_args(false)
               ->group("What to find"),
           command
-              .add_option("--labels-file", arguments.labels_file,
-                          "More labels, one a line; there a label may hold a comma")
+              .add_option("--labels-file", file,
+                          "More labels, one a line, where a label may hold a comma; or JSON with\n"
+                          "descriptions and thresholds (see below)")
               ->option_text("F")
               ->group("What to find")};
+}
+
+std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& arguments) {
+  std::vector<CLI::Option*> options =
+      AddLabelListFlags(command, arguments.labels, arguments.labels_file);
+  options.push_back(command
+                        .add_option("--label-vectors", arguments.label_vectors,
+                                    "Vectors that `waterline embed-labels` made for this model, so "
+                                    "that labels\nare not encoded again; without --labels all of "
+                                    "them are looked for")
+                        ->option_text("F")
+                        ->group("What to find"));
+  options.push_back(
+      AddParsed(command, "--labels-per-pass",
+                "Most labels that the model reads together; more are read in parts, in\n"
+                "several passes over the text; auto, the default: as many as leave half\n"
+                "of what the model reads at once for the text",
+                [&arguments](const std::string& text) {
+                  int64_t& labels = arguments.extract.labels_per_pass;
+                  if (text == kAutoValue) {
+                    labels = 0;
+                    return std::string();
+                  }
+                  const std::string wrong = ReadInteger<int64_t>(text, 1, labels);
+                  return wrong.empty() ? wrong : wrong + ", or auto";
+                })
+          ->option_text("N")
+          ->group("What to find"));
+  return options;
+}
+
+std::vector<CLI::Option*> AddRelationFlags(CLI::App& command, RunArguments& arguments) {
+  return {command
+              .add_option("--relations,-r", arguments.relations,
+                          "Relations between entities to look for, between commas; may be given\n"
+                          "several times; of models that find relations")
+              ->option_text("A,B,...")
+              ->allow_extra_args(false)
+              ->group("What to find"),
+          command
+              .add_option("--relations-file", arguments.relations_file,
+                          "More relations, one a line, or a JSON list of names (*.json)")
+              ->option_text("F")
+              ->group("What to find")};
+}
+
+CLI::Option* AddOffsetsFlag(CLI::App& command, RunArguments& arguments) {
+  return AddChoice<Offsets>(command, "--offsets",
+                            "What start and end count: codepoints (the default), bytes or utf16",
+                            {{"codepoints", Offsets::kCodePoints},
+                             {"bytes", Offsets::kBytes},
+                             {"utf16", Offsets::kUtf16}},
+                            arguments.extract.offsets)
+      ->option_text("UNIT");
 }
 
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments) {
@@ -117,10 +208,16 @@ std::vector<CLI::Option*> AddTextFlags(CLI::App& command, const std::string& nam
         arguments.text_field = text;
         return IsUtf8(text) ? std::string() : "is not UTF-8: " + DescribeInvalidUtf8(text);
       });
+  CLI::Option* ignored =
+      AddParsed(command, "--ignore-fields",
+                "Fields of the JSON that set nothing for their text, between commas: of\n"
+                "labels, threshold, relations and words",
+                [&arguments](const std::string& text) { return AddIgnored(text, arguments); });
   kind->option_text("KIND")->group("Input");
   lines->group("Input");
   field->option_text("NAME")->group("Input");
-  return {kind, lines, field};
+  ignored->option_text("A,B,...")->group("Input");
+  return {kind, lines, field, ignored};
 }
 
 }  // namespace waterline::cli

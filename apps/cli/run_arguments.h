@@ -22,10 +22,14 @@ struct RunArguments {
   std::vector<std::string> files;  // "-" is standard input.
   std::vector<std::string> labels;
   std::string labels_file;
+  std::string label_vectors;           // A file of `embed-labels`; "": none.
+  std::vector<std::string> relations;  // As labels.
+  std::string relations_file;
   EngineOptions engine;
   ExtractOptions extract;
   InputKind input = InputKind::kAuto;
   std::string text_field = "text";
+  std::vector<std::string> ignored_fields;  // Of kSettingFields.
 };
 
 // The declaring functions: `command` fills what they are given when it parses; both must live as
@@ -35,14 +39,24 @@ struct RunArguments {
 void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget);
 void AddDtypeFlag(CLI::App& command, Precision& dtype);
 
-// --memory-budget, --threads, --dtype, --batch-tokens, --isa.
+// --splitter, which `inspect` has too.
+void AddSplitterFlag(CLI::App& command, WordSplitter& splitter);
+
+// --memory-budget, --threads, --dtype, --batch-tokens, --splitter, --isa.
 void AddEngineFlags(CLI::App& command, RunArguments& arguments);
 
-// --labels and --labels-file; and --truncate. Returns the options.
+// --labels and --labels-file.
+std::vector<CLI::Option*> AddLabelListFlags(CLI::App& command, std::vector<std::string>& labels,
+                                            std::string& file);
+// Those, --label-vectors and --labels-per-pass; --relations and --relations-file; --truncate;
+// --offsets. All return the options.
 std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& arguments);
+std::vector<CLI::Option*> AddRelationFlags(CLI::App& command, RunArguments& arguments);
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments);
+CLI::Option* AddOffsetsFlag(CLI::App& command, RunArguments& arguments);
 
-// The kind of the input under `names`, --lines and --text-field. Returns the options.
+// The kind of the input under `names`, --lines, --text-field and --ignore-fields. Returns the
+// options.
 std::vector<CLI::Option*> AddTextFlags(CLI::App& command, const std::string& names,
                                        RunArguments& arguments);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "byte_source.h"
@@ -21,21 +22,45 @@ constexpr size_t kTextsOfBudget = 4;
 ReadOptions ReadAs(const RunArguments& arguments, size_t memory_budget) {
   return {.kind = arguments.input,
           .text_field = arguments.text_field,
+          .ignored_fields = arguments.ignored_fields,
           .max_bytes = std::min(memory_budget / kTextsOfBudget, kMaxTextBytes)};
+}
+
+// Whether texts without --labels may be given some: by lines of JSONL, or a file of vectors.
+bool MayHaveOwnLabels(const RunArguments& arguments) {
+  if (!arguments.label_vectors.empty() || arguments.input == InputKind::kJsonl) return true;
+  return arguments.input == InputKind::kAuto &&
+         std::any_of(arguments.files.begin(), arguments.files.end(), IsJsonlName);
 }
 
 }  // namespace
 
+void WarnOfDuplicates(std::string_view what, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    PrintWarning(fmt::format("the {} '{}' is given twice", what, name));
+  }
+}
+
 std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet) {
-  Result<LabelList> list = ReadLabels(arguments.labels, arguments.labels_file);
-  if (!list.ok()) {
-    PrintError(list.error().message);
+  Result<LabelList> labels = ReadLabels(arguments.labels, arguments.labels_file);
+  if (labels.ok() && labels->labels.empty() && !MayHaveOwnLabels(arguments)) labels = NoLabels();
+  if (!labels.ok()) {
+    PrintError(labels.error().message);
     return std::nullopt;
   }
-  for (const std::string& name : list->duplicates) {
-    if (!quiet) PrintWarning(fmt::format("the label '{}' is given twice", name));
+  Result<RelationList> relations = ReadRelations(arguments.relations, arguments.relations_file);
+  if (!relations.ok()) {
+    PrintError(relations.error().message);
+    return std::nullopt;
   }
-  RunInput input{arguments.files, std::move(list->labels)};
+  if (!quiet) {
+    WarnOfDuplicates("label", labels->duplicates);
+    WarnOfDuplicates("relation", relations->duplicates);
+  }
+  RunInput input{.files = arguments.files,
+                 .labels = std::move(labels->labels),
+                 .relations = std::move(relations->relations),
+                 .vectors = {}};
   if (input.files.empty()) input.files.emplace_back("-");
   bool readable = true;
   for (const std::string& file : input.files) {
@@ -52,17 +77,46 @@ std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet) 
   return input;
 }
 
-InputWindows::InputWindows(const RunArguments& arguments, std::vector<std::string> files,
+Result<void> LoadLabelVectors(const Engine& engine, const RunArguments& arguments,
+                              RunInput& input) {
+  if (arguments.label_vectors.empty()) return {};
+  Result<LabelVectors> vectors = engine.LoadLabels(arguments.label_vectors);
+  if (!vectors.ok()) {
+    return Error{vectors.error().code, fmt::format("--label-vectors {}", vectors.error().message)};
+  }
+  if (input.labels.empty()) input.labels = vectors->labels();
+  input.vectors = *std::move(vectors);
+  return {};
+}
+
+ExtractOptions OptionsOf(const RunArguments& arguments, const RunInput& input) {
+  ExtractOptions options = arguments.extract;
+  options.relations = input.relations;
+  if (input.vectors) options.label_vectors = &*input.vectors;
+  return options;
+}
+
+InputWindows::InputWindows(const RunArguments& arguments, const RunInput& input,
                            size_t memory_budget)
-    : reader_(std::move(files), ReadAs(arguments, memory_budget)) {}
+    : reader_(input.files, ReadAs(arguments, memory_budget)), has_labels_(!input.labels.empty()) {}
 
 Result<bool> InputWindows::Next() {
   if (Result<void> read = reader_.ReadWindow(documents_); !read.ok()) return read.error();
   texts_.clear();
   places_.clear();
   for (size_t i = 0; i < documents_.size(); ++i) {
-    if (documents_[i].flaw || documents_[i].blank) continue;
-    texts_.push_back(documents_[i].text);
+    InputDocument& document = documents_[i];
+    if (document.flaw || document.blank) continue;
+    const DocumentSettings& own = document.settings;
+    if (!has_labels_ && own.labels == nullptr) {
+      document.flaw = "it has no labels: neither \"labels\" of its own nor those of --labels";
+      continue;
+    }
+    texts_.push_back({.text = document.text,
+                      .labels = own.labels.get(),
+                      .threshold = own.threshold,
+                      .relations = own.relations.get(),
+                      .words = own.words ? &*own.words : nullptr});
     places_.push_back(i);
   }
   return !documents_.empty();

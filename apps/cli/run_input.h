@@ -19,27 +19,40 @@ namespace waterline::cli {
 
 struct RunInput {
   std::vector<std::string> files;  // At least one; "-" is standard input.
-  std::vector<Label> labels;
+  std::vector<Label> labels;       // May be empty where lines of JSONL may have their own.
+  std::vector<std::string> relations;
+  std::optional<LabelVectors> vectors;  // Of --label-vectors, once they are loaded.
 };
 
-// Reads the labels, and looks whether every file can be read (none: standard input) before any
-// work. Prints what is wrong, and then returns nothing. Prints warnings too, unless `quiet`.
+// Warns of names that were given twice; `what` says of what they are.
+void WarnOfDuplicates(std::string_view what, const std::vector<std::string>& names);
+
+// Reads labels and relations, and looks whether every file can be read (none: standard input)
+// before any work. Prints what is wrong, and then returns nothing. Prints warnings too, unless
+// `quiet`.
 std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet);
+
+// Loads --label-vectors, if there are any, into `input`, with their labels unless it has some.
+// Errors: as Engine::LoadLabels.
+Result<void> LoadLabelVectors(const Engine& engine, const RunArguments& arguments, RunInput& input);
+
+// The options of a call. Views of `input`.
+ExtractOptions OptionsOf(const RunArguments& arguments, const RunInput& input);
 
 // The documents of all files in windows; the texts of one window are one call of the engine. Holds
 // one window and one text, whatever the length of the input.
 class InputWindows {
  public:
   // `memory_budget` is what the engine has: EngineStats::memory_budget.
-  InputWindows(const RunArguments& arguments, std::vector<std::string> files, size_t memory_budget);
+  InputWindows(const RunArguments& arguments, const RunInput& input, size_t memory_budget);
 
   // Goes on to the next window; false: there is none. Ends the life of what the others returned.
   // Errors: kNotFound, kIo  a file that can no longer be read.
   Result<bool> Next();
 
   const std::vector<InputDocument>& documents() const { return documents_; }
-  // What the engine is given: the documents that are neither flawed nor blank.
-  std::span<const std::string_view> texts() const { return texts_; }
+  // What the engine is given: the documents that are neither flawed nor blank, with their settings.
+  std::span<const Document> texts() const { return texts_; }
   // The index in documents() of texts()[text].
   size_t DocumentOf(size_t text) const { return places_[text]; }
   // Why documents()[index] is refused without asking the engine, if it is.
@@ -47,8 +60,9 @@ class InputWindows {
 
  private:
   DocumentReader reader_;
+  bool has_labels_;  // The run has.
   std::vector<InputDocument> documents_;
-  std::vector<std::string_view> texts_;
+  std::vector<Document> texts_;
   std::vector<size_t> places_;
 };
 

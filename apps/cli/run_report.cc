@@ -62,6 +62,7 @@ std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine)
   table.Count("words", totals.words);
   table.Count("tokens", engine.tokens);
   table.Count("entities", totals.entities);
+  if (totals.relations) table.Count("relations", *totals.relations);
   table.Count("texts in windows", totals.windowed);
   table.Row("texts cut", fmt::format("{} ({} words not read)", FormatCount(totals.cut),
                                      FormatCount(totals.words_cut)));
@@ -91,6 +92,7 @@ std::string FormatStatisticsJson(const RunTotals& totals, const EngineStats& eng
   json.IntField("words", totals.words);
   json.IntField("tokens", engine.tokens);
   json.IntField("entities", totals.entities);
+  if (totals.relations) json.IntField("relations", *totals.relations);
   json.IntField("windowed_texts", totals.windowed);
   json.IntField("cut_texts", totals.cut);
   json.IntField("words_cut", totals.words_cut);

@@ -16,9 +16,10 @@ struct RunTotals {
   int64_t refused = 0;
   int64_t words = 0;
   int64_t entities = 0;
-  int64_t windowed = 0;   // Texts that were longer than the model reads at once.
-  int64_t cut = 0;        // Texts that --truncate cut,
-  int64_t words_cut = 0;  // and the words that it cost.
+  std::optional<int64_t> relations;  // Where some text asked for them.
+  int64_t windowed = 0;              // Texts that were longer than the model reads at once.
+  int64_t cut = 0;                   // Texts that --truncate cut,
+  int64_t words_cut = 0;             // and the words that it cost.
   double load_seconds = 0;
   double extract_seconds = 0;                  // Inside the engine.
   double total_seconds = 0;                    // From the start of the program.
@@ -29,8 +30,8 @@ struct RunTotals {
 std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine);
 
 // The same numbers as one JSON object, and "\n"; sizes in bytes. Keys that `plan --json` has too
-// mean the same there; `refused_texts` counts, and `first_entity_seconds` is there only where one
-// was found.
+// mean the same there; `refused_texts` counts; `relations` is there only where they were asked for,
+// and `first_entity_seconds` where an entity was found.
 std::string FormatStatisticsJson(const RunTotals& totals, const EngineStats& engine);
 
 // "3 of 1,000 texts were refused", and what became of them. Requires totals.refused > 0.

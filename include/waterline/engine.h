@@ -68,6 +68,16 @@ inline const char* PrecisionName(Precision precision) {
   return "?";
 }
 
+// How texts are cut into words. docs/models.md says where the two differ.
+enum class WordSplitter {
+  kModel,       // As the checkpoint's words_splitter_type says: kWhitespace for "whitespace", kIcu
+                // for the segmenters that the Python package takes from other packages.
+  kWhitespace,  // The Python package's "whitespace": runs of letters and digits, and single other
+                // characters.
+  kIcu,         // The word boundaries of Unicode, in Chinese, Japanese, Thai and others with ICU's
+                // dictionaries.
+};
+
 struct EngineOptions {
   // Bytes that the engine may hold at once: weights, tokenizer, texts in flight, workspace. Never
   // exceeded; docs/memory.md says what counts. 0: half of the memory that is free at load, under
@@ -79,6 +89,7 @@ struct EngineOptions {
   // as a worker's share of the workspace holds, up to 1024, beyond which a CPU gains nothing.
   int64_t batch_tokens = 0;
   Precision dtype = Precision::kDefault;
+  WordSplitter splitter = WordSplitter::kModel;
   // Instruction set: "amx", "avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2" or "portable";
   // empty: WATERLINE_ISA, or the machine's best.
   std::string isa = {};
@@ -101,6 +112,7 @@ struct EngineOptions {
 struct Label {
   std::string name = {};
   std::string description = {};
+  std::optional<float> threshold = {};  // Empty: the threshold of the document or call.
 };
 
 // What the offsets of entities count.
@@ -151,7 +163,7 @@ struct ExtractOptions {
   const MemoryLease* lease = nullptr;
 };
 
-// A candidate given by the caller, in the unit of ExtractOptions::offsets.
+// A part of a text, given by the caller in the unit of ExtractOptions::offsets.
 struct TextSpan {
   size_t start = 0;
   size_t end = 0;
@@ -165,6 +177,9 @@ struct Document {
   const std::vector<std::string>* relations = nullptr;  // nullptr: the relations of the call.
   const std::vector<TextSpan>* spans = nullptr;  // Only these may be found, where they align with
                                                  // words; nullptr: any span.
+  // The words of the text, in its order and apart from each other, in the unit of
+  // ExtractOptions::offsets; text between them is not read. nullptr: split by the engine.
+  const std::vector<TextSpan>* words = nullptr;
 };
 
 // One labelled slice of a text.
@@ -193,8 +208,9 @@ struct LabelScore {
 // What was found in one text.
 struct Extraction {
   // Why this text was refused; the others of the call are not affected.
-  //   kInvalidArgument  not UTF-8 (names the byte), of 2 GiB or more, labels or a threshold of its
-  //                     own that cannot be used, a word that is longer than the encoder.
+  //   kInvalidArgument  not UTF-8 (names the byte), of 2 GiB or more, labels, a threshold or words
+  //                     of its own that cannot be used (names the first such word), a word that is
+  //                     longer than the encoder.
   //   kOverBudget       it needs more memory than the budget leaves; says both.
   //   kBadModel         its scores are not numbers: the checkpoint's weights are broken.
   //   kIo               the system refused memory, or to read the checkpoint.
@@ -297,6 +313,7 @@ struct ModelReport {
   std::string backbone;      // "bert: 6 layers, hidden 384, 12 heads, feed-forward 1536"
   std::string head;          // "markerV0, spans of up to 12 words, hidden 384, 1 BiLSTM layer"
   std::string tokenizer;     // "WordPiece, 30522 tokens + 3 added"
+  std::string splitter;      // "whitespace", or "icu (the checkpoint names jieba)"
   std::string weights_file;
   std::string stored_type;            // "f16", or "f16, f32"
   std::string packed_as;              // "bf16" or "int8" for a packed checkpoint (pack.h); else "".
@@ -376,7 +393,8 @@ class Engine {
   // Errors: kUnsupported  the model has none. kInvalidArgument  as Extract for labels.
   //         kOverBudget, kDeadline, kCancelled, kIo  as for a text.
   Result<LabelVectors> EmbedLabels(std::span<const Label> labels, const WaitLimit& wait = {}) const;
-  // Reads a file that LabelVectors::Save wrote for this model.
+  // Reads a file that LabelVectors::Save wrote for this model. Of an engine with plan_only they
+  // serve Plan alone.
   // Errors: kNotFound, kIo; kBadModel  not such a file, or for another model: names both widths or
   //         label encoders. kUnsupported  the model has no label encoder.
   Result<LabelVectors> LoadLabels(const std::string& path) const;

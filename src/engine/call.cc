@@ -95,7 +95,12 @@ Result<void> Call::Check() const {
 // Whether the vectors that were given are for this model.
 Result<void> Call::CheckLabelVectors() const {
   if (options_.label_vectors == nullptr) return {};
-  return FitsModel(options_.label_vectors->impl(), model_);
+  const LabelVectors::Impl& vectors = options_.label_vectors->impl();
+  if (vectors.prepared.empty() && !vectors.labels.empty() && !engine_.settings.plan_only) {
+    return Error{Code::kInvalidArgument,
+                 "these label vectors were loaded by an engine with plan_only, for Plan alone"};
+  }
+  return FitsModel(vectors, model_);
 }
 
 // As many documents from `begin` on as staging surely holds, at least one.
@@ -164,6 +169,7 @@ Result<void> Call::FillVectors(bool alone, LabelSet& set) const {
       const LabelVectors::Impl& known = options_.label_vectors->impl();
       const auto found = known.row.find(set.texts[i]);
       if (found != known.row.end()) {
+        if (known.prepared.empty()) continue;  // For a plan.
         std::copy_n(known.prepared.data() + found->second * width, columns, row(i));
         continue;
       }
@@ -281,7 +287,11 @@ void Call::ForEach(int64_t count, bool in_order, FunctionRef<void(int64_t)> fn) 
 void Call::PrepareOne(Request& request) const {
   if (request.error) return;
   try {
-    PrepareText(request, options_, *model_.checkpoint.tokenizer, setup_.around, model_.limits,
+    PrepareText(request, options_,
+                {.splitter = engine_.splitter.get(),
+                 .tokenizer = *model_.checkpoint.tokenizer,
+                 .around = setup_.around,
+                 .limits = model_.limits},
                 staging_);
   } catch (const OverBudget& over) {
     request.Starve(over, "to be split into words and tokens");
@@ -329,7 +339,8 @@ void Call::RunSequences(Texts& texts) const {
                                       .own_end = window.own_end,
                                       .reference_alignment = request.reference_alignment},
                          .query = &request.query,
-                         .result = &request.results.back()});
+                         .result = &request.results.back(),
+                         .label_thresholds = set.thresholds});
       }
     }
   }

@@ -101,7 +101,6 @@ Result<LabelVectors> Engine::EmbedLabels(std::span<const Label> labels,
 }
 
 Result<LabelVectors> Engine::LoadLabels(const std::string& path) const {
-  if (impl_->settings.plan_only) return PlanOnly("LoadLabels");
   return Guarded(*impl_, [&]() -> Result<LabelVectors> {
     Result<std::shared_ptr<LabelVectors::Impl>> read = ReadLabelVectors(path);
     if (!read.ok()) return read.error();
@@ -110,12 +109,13 @@ Result<LabelVectors> Engine::LoadLabels(const std::string& path) const {
     const Result<void> fits = FitsModel(vectors, model);
     if (!fits.ok())
       return Error{fits.error().code, fmt::format("{}: {}", path, fits.error().message)};
+    vectors.Index();
+    if (impl_->settings.plan_only) return LabelVectors(std::move(*read));
     vectors.prepared.resize(vectors.values.size());
     const Result<void> prepared = PrepareLabels(
         model.network, *impl_->settings.kernels, vectors.values.data(),
         static_cast<int64_t>(vectors.labels.size()), vectors.prepared.data(), &*impl_->staging);
     if (!prepared.ok()) return prepared.error();
-    vectors.Index();
     return LabelVectors(std::move(*read));
   });
 }

@@ -19,6 +19,7 @@
 #include "memory/budget.h"
 #include "memory/turnstile.h"
 #include "memory/workspace.h"
+#include "text/icu_words.h"
 #include "waterline/engine.h"
 
 namespace waterline {
@@ -32,6 +33,7 @@ struct Engine::Impl {
   const std::shared_ptr<Budget> whole;   // That the engine shares, or nullptr.
   const std::shared_ptr<Budget> budget;  // Its own, a part of the whole.
   std::optional<ModelShare> model;
+  std::unique_ptr<IcuSplitter> splitter;  // nullptr: words are those of SplitWords.
 
   Block staging_block;
   std::optional<BlockHeap> staging;    // Texts in flight, on both sides of

@@ -59,6 +59,12 @@ std::string DescribeHead(const GlinerConfig& c) {
   return head;
 }
 
+std::string DescribeSplitter(WordSplitter splitter, const GlinerConfig& config) {
+  const std::string used = UsesIcu(splitter, config) ? "icu" : "whitespace";
+  if (used == config.words_splitter_type) return used;
+  return fmt::format("{} (the checkpoint names {})", used, config.words_splitter_type);
+}
+
 Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions& options) {
   Result<Settings> settings = Resolve(options);
   if (!settings.ok()) return settings.error();
@@ -84,6 +90,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   report.backbone = DescribeBackbone(checkpoint->backbone);
   report.head = DescribeHead(checkpoint->config);
   report.tokenizer = checkpoint->tokenizer->Describe();
+  report.splitter = DescribeSplitter(settings->splitter, checkpoint->config);
   report.weights_file = checkpoint->files.weights.string();
   std::set<std::string> types;
   for (const auto& [name, tensor] : checkpoint->tensors->tensors()) {

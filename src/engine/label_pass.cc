@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -54,6 +55,20 @@ void Forward(const Network& network, Ops& ops, const Batch& batch, int64_t first
   copy(prepared, output.prepared);
 }
 
+// Tells the observer of a pass that has run.
+void Report(const PassSetup& setup, const Batch& batch, const Plan& plan,
+            std::chrono::steady_clock::duration time) {
+  if (!*setup.observer) return;
+  const auto labels = static_cast<int64_t>(batch.words.size());
+  (*setup.observer)({.sequences = labels,
+                     .tokens = batch.tokens(),
+                     .labels = labels,
+                     .planned = plan.bytes,
+                     .workspace_in_use = setup.workspace->in_use(),
+                     .in_use = setup.budget->in_use(),
+                     .seconds = std::chrono::duration<double>(time).count()});
+}
+
 Result<void> RunOne(const PassSetup& setup, const LabelTokens& labels, size_t begin, size_t end,
                     const LabelOutput& output) {
   const Network& network = *setup.network;
@@ -92,11 +107,13 @@ Result<void> RunOne(const PassSetup& setup, const LabelTokens& labels, size_t be
     if (part.error().code == Code::kOverBudget && end - begin > 1) return halves();
     return part.error();
   }
+  const auto start = std::chrono::steady_clock::now();
   Arena arena(part->bytes(), plan);
   Ops ops(*setup.kernels, arena);
   Forward(network, ops, batch, first, output);
   setup.counters->tokens += batch.tokens();
   ++setup.counters->batches;
+  Report(setup, batch, plan, std::chrono::steady_clock::now() - start);
   if (ops.error()) return *ops.error();
   return {};
 }

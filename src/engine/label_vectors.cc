@@ -22,7 +22,7 @@ constexpr const char* kTensor = "vectors";
 constexpr const char* kLabels = "labels";
 constexpr const char* kEncoder = "labels_encoder";
 
-// [{"name": ..., "description": ...}, ...]; the description is left out where there is none.
+// [{"name": ..., "description": ..., "threshold": ...}, ...]; what there is none of is left out.
 std::string LabelsAsJson(const std::vector<Label>& labels) {
   rapidjson::StringBuffer text;
   rapidjson::Writer<rapidjson::StringBuffer> json(text);
@@ -37,6 +37,12 @@ std::string LabelsAsJson(const std::vector<Label>& labels) {
     if (!label.description.empty()) {
       string("description");
       string(label.description);
+    }
+    if (label.threshold) {
+      string("threshold");
+      // With the fewest digits that read back as the same float.
+      const std::string number = fmt::format("{}", *label.threshold);
+      json.RawValue(number.data(), number.size(), rapidjson::kNumberType);
     }
     json.EndObject();
   }
@@ -54,7 +60,11 @@ std::optional<std::vector<Label>> LabelsFromJson(const std::string& text) {
     if (item["name"].get(name) != simdjson::SUCCESS) return std::nullopt;
     const auto described = item["description"].get(description);
     if (described != simdjson::SUCCESS && described != simdjson::NO_SUCH_FIELD) return std::nullopt;
-    labels.push_back({std::string(name), std::string(description)});
+    double threshold = 0;
+    const auto own = item["threshold"].get(threshold);
+    if (own != simdjson::SUCCESS && own != simdjson::NO_SUCH_FIELD) return std::nullopt;
+    Label& label = labels.emplace_back(Label{std::string(name), std::string(description)});
+    if (own == simdjson::SUCCESS) label.threshold = static_cast<float>(threshold);
   }
   return labels;
 }

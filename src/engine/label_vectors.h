@@ -21,8 +21,9 @@ struct LabelVectors::Impl {
   std::vector<Label> labels;
   std::string labels_encoder;  // The config's name for it.
   int64_t width = 0;
-  std::vector<float> values;    // [labels, width]
-  std::vector<float> prepared;  // The same as Head::Forward takes them.
+  std::vector<float> values;  // [labels, width]
+  // The same as Head::Forward takes them; empty for an engine that only plans.
+  std::vector<float> prepared;
   // The row of what the model reads for a label: its description, or its name.
   std::map<std::string, int64_t, std::less<>> row;
 

@@ -54,6 +54,11 @@ Result<void> Engine::Impl::Load(const std::string& name) {
   Result<ModelShare> share = ObtainModel(name, settings, budget, whole);
   if (!share.ok()) return share.error();
   model = std::move(*share);
+  if (UsesIcu(settings.splitter, (*model)->checkpoint.config)) {
+    Result<std::unique_ptr<IcuSplitter>> made = IcuSplitter::Make(settings.threads);
+    if (!made.ok()) return made.error();
+    splitter = std::move(*made);
+  }
 
   const Room room = DivideRoom(budget->available(), settings.threads);
   if (room.workspace < (*model)->measure.least_workspace) {

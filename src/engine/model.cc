@@ -191,11 +191,6 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
     checkpoint.backbone = *backbone;
     if (config->vocab_size != -1) checkpoint.backbone.vocab_size = config->vocab_size;
   }
-  if (config->words_splitter_type != "whitespace") {
-    return Error{Code::kUnsupported,
-                 fmt::format("words_splitter_type \"{}\" is not supported, only \"whitespace\"",
-                             config->words_splitter_type)};
-  }
 
   Result<std::unique_ptr<Tokenizer>> tokenizer =
       Tokenizer::Load(files->tokenizer, budget, tokenizer_memory);

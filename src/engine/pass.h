@@ -72,6 +72,7 @@ struct PassItem {
   Sequence sequence;
   const Query* query = nullptr;
   SequenceResult* result = nullptr;
+  std::span<const float> label_thresholds = {};  // Thresholds::of_labels
 };
 
 struct PassCounters {

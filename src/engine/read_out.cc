@@ -37,6 +37,7 @@ class Reader {
         index_(index),
         sequence_(item.sequence),
         query_(*item.query),
+        thresholds_(item.query->threshold, item.label_thresholds),
         result_(*item.result),
         spans_(pass.staging) {}
 
@@ -91,11 +92,12 @@ class Reader {
     const WordPairs pairs = AllowedPairs(query_, sequence_, pass_.staging);
     const WordPairs* const allowed = query_.allowed != nullptr ? &pairs : nullptr;
     if (head().layout() == Layout::kSpans) {
-      return FindCandidates(View(logits), query_.threshold, allowed, spans_);
+      return FindCandidates(View(logits), thresholds_, allowed, spans_);
     }
     const TokenScoresView tokens = TokenView(logits);
-    if (!head().rescores()) return FindTokenSpans(tokens, query_.threshold, allowed, spans_);
-    ProposeTokenSpans(tokens, query_.threshold, allowed, spans_);
+    const std::span<const float> own = thresholds_.of_labels;
+    if (!head().rescores()) return FindTokenSpans(tokens, query_.threshold, allowed, spans_, own);
+    ProposeTokenSpans(tokens, query_.threshold, allowed, spans_, own);
     Rescore();
   }
 
@@ -109,7 +111,8 @@ class Reader {
       const Mat logits = head().RescoreSpans(ops, pass_.scores, pass_.batch, index_, ranges);
       if (ops.dry()) return;
       FindAmong(proposed, logits.view().data, logits.view().stride,
-                static_cast<int32_t>(sequence_.labels()), query_.threshold, spans_);
+                static_cast<int32_t>(sequence_.labels()), query_.threshold, spans_,
+                thresholds_.of_labels);
     });
     if (!done.ok()) result_.error = done.error();
   }
@@ -154,9 +157,10 @@ class Reader {
     // are not allowed still count where a pair is judged by all of them.
     std::pmr::vector<Span> candidates(pass_.staging);
     if (head().layout() == Layout::kTokens) {
-      ProposeTokenSpans(TokenView(logits), query_.threshold, nullptr, candidates);
+      ProposeTokenSpans(TokenView(logits), query_.threshold, nullptr, candidates,
+                        thresholds_.of_labels);
     } else {
-      FindCandidates(View(logits), query_.threshold, nullptr, candidates);
+      FindCandidates(View(logits), thresholds_, nullptr, candidates);
     }
     WordPairs entities = Distinct(candidates);
     if (!layer.sees_all()) {
@@ -242,6 +246,7 @@ class Reader {
   const size_t index_;
   const Sequence& sequence_;
   const Query& query_;
+  const Thresholds thresholds_;
   SequenceResult& result_;
   std::pmr::vector<Span> spans_;  // Words counted from the sequence's first.
 };

@@ -5,11 +5,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "base/utf8.h"
+#include "engine/given_words.h"
 #include "text/offsets.h"
 
 namespace waterline {
@@ -70,6 +73,16 @@ void AlignSpans(Request& request, OffsetUnit unit) {
   request.query.allowed = &request.allowed;
 }
 
+// The words of the text of `request`: those that are given, or those of the splitter.
+Result<void> FindWords(const Request& request, OffsetUnit unit, const IcuSplitter* splitter,
+                       std::pmr::vector<Word>& words) {
+  const Document& document = request.document;
+  if (document.words != nullptr) return TakeWords(document.text, unit, *document.words, words);
+  if (splitter != nullptr) return splitter->Split(document.text, words);
+  SplitWords(document.text, words);
+  return {};
+}
+
 }  // namespace
 
 void Request::Starve(const OverBudget& over, const char* what) {
@@ -103,6 +116,10 @@ Result<LabelSet> ListLabels(std::span<const Label> labels, std::pmr::memory_reso
                      fmt::format("label {} is not valid UTF-8 at byte {}", i + 1, bad)};
       }
     }
+    if (label.threshold && std::isnan(*label.threshold)) {
+      return Error{Code::kInvalidArgument,
+                   fmt::format("the threshold of label \"{}\" is not a number", label.name)};
+    }
     if (!by_name.emplace(label.name, i).second) continue;
     if (!label.description.empty()) {
       const auto [same, is_new] = by_description.emplace(label.description, i);
@@ -115,6 +132,13 @@ Result<LabelSet> ListLabels(std::span<const Label> labels, std::pmr::memory_reso
     }
     set.texts.push_back(label.description.empty() ? label.name : label.description);
     set.label.push_back(static_cast<int32_t>(i));
+  }
+  const auto has_own = [](const Label& label) { return label.threshold.has_value(); };
+  if (std::any_of(labels.begin(), labels.end(), has_own)) {
+    for (const int32_t i : set.label) {
+      set.thresholds.push_back(labels[static_cast<size_t>(i)].threshold.value_or(
+          std::numeric_limits<float>::quiet_NaN()));
+    }
   }
   return set;
 }
@@ -156,6 +180,10 @@ Result<LabelSets> CutLabels(const LabelSet& whole, const RelationList& relations
                      whole.label.begin() + static_cast<std::ptrdiff_t>(end));
     set.texts.assign(whole.texts.begin() + static_cast<std::ptrdiff_t>(begin),
                      whole.texts.begin() + static_cast<std::ptrdiff_t>(end));
+    if (!whole.thresholds.empty()) {
+      set.thresholds.assign(whole.thresholds.begin() + static_cast<std::ptrdiff_t>(begin),
+                            whole.thresholds.begin() + static_cast<std::ptrdiff_t>(end));
+    }
     set.relation.assign(relations.relation.begin(), relations.relation.end());
     Result<Prompt> prompt = MakePrompt(set.texts, relations.texts, format, tokenizer, memory);
     if (!prompt.ok()) return prompt.error();
@@ -248,9 +276,9 @@ Result<LabelSets> MakeLabelSets(const LabelRequest& request, const PromptFormat&
   return sets;
 }
 
-void PrepareText(Request& request, const ExtractOptions& options, const Tokenizer& tokenizer,
-                 const SequenceTemplate& around, const TextLimits& limits,
+void PrepareText(Request& request, const ExtractOptions& options, const TextReading& reading,
                  std::pmr::memory_resource* memory) {
+  const TextLimits& limits = reading.limits;
   const std::string_view text = request.document.text;
   if (text.size() > INT32_MAX) {  // Words are counted in int32_t, and each has a byte.
     request.error = Error{Code::kInvalidArgument,
@@ -265,7 +293,13 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
                                       static_cast<unsigned char>(text[bad]))};
     return;
   }
-  request.text = Tokenize(text, tokenizer, memory);
+  std::pmr::vector<Word> found(memory);
+  const Result<void> split = FindWords(request, UnitOf(options.offsets), reading.splitter, found);
+  if (!split.ok()) {
+    request.error = split.error();
+    return;
+  }
+  request.text = Tokenize(text, std::move(found), reading.tokenizer, memory);
   const int32_t foreign = FindForeignId(request.text.ids, limits);
   if (foreign != -1) {
     request.error = ForeignId(foreign, limits);
@@ -276,7 +310,7 @@ void PrepareText(Request& request, const ExtractOptions& options, const Tokenize
 
   const WindowLimits window{
       .words = limits.max_words,
-      .tokens = TextTokens(*request.labels, around, limits),
+      .tokens = TextTokens(*request.labels, reading.around, limits),
       .overlap = std::min(std::max<int64_t>(2 * limits.max_width, 32), limits.max_words / 2)};
   const auto& begins = request.text.word_begins;
   if (options.truncate) {

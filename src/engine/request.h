@@ -11,6 +11,7 @@
 
 #include "batch/batch.h"
 #include "engine/pass.h"
+#include "text/icu_words.h"
 #include "text/windows.h"
 #include "tokens/prompt.h"
 #include "tokens/token_text.h"
@@ -34,11 +35,17 @@ struct LabelSet {
   std::pmr::vector<int32_t> label;     // Of each label that is read: index into the caller's list.
   std::pmr::vector<int32_t> relation;  // The same of each relation.
   std::pmr::vector<std::string_view> texts;  // [label] what the model reads for it. Views.
+  std::pmr::vector<float> thresholds;        // [label] of its own, or NaN; empty: none has one.
   std::pmr::vector<float> vectors;           // [label, width], where they are given,
   GivenLabels given;                         // and the view of them.
 
   explicit LabelSet(std::pmr::memory_resource* memory)
-      : prompt(memory), label(memory), relation(memory), texts(memory), vectors(memory) {}
+      : prompt(memory),
+        label(memory),
+        relation(memory),
+        texts(memory),
+        thresholds(memory),
+        vectors(memory) {}
   int64_t labels() const { return static_cast<int64_t>(label.size()); }
 };
 
@@ -63,6 +70,7 @@ struct LabelRequest {
 // Makes the sets of `request`: the first of equal names stands for all. Vectors that are given are
 // filled in elsewhere.
 // Errors: kInvalidArgument  invalid UTF-8; two names with one description; a marker inside a label;
+//                           a threshold that is not a number;
 //                           a prompt that leaves no room for text; a label that is not stored;
 //                           relations where the model finds none. kBadModel: as MakePrompt.
 Result<LabelSets> MakeLabelSets(const LabelRequest& request, const PromptFormat& format,
@@ -90,10 +98,17 @@ struct Request {
   void Starve(const OverBudget& over, const char* what);
 };
 
+// What texts are read with. Views.
+struct TextReading {
+  const IcuSplitter* splitter = nullptr;  // nullptr: SplitWords.
+  const Tokenizer& tokenizer;
+  SequenceTemplate around;
+  const TextLimits& limits;
+};
+
 // Splits, tokenises and windows the text of `request`; sets its error when it cannot be used.
 // Throws OverBudget when staging lacks memory for it.
-void PrepareText(Request& request, const ExtractOptions& options, const Tokenizer& tokenizer,
-                 const SequenceTemplate& around, const TextLimits& limits,
+void PrepareText(Request& request, const ExtractOptions& options, const TextReading& reading,
                  std::pmr::memory_resource* memory);
 
 // What the windows of `request` found, as entities of its text. Allocates the result alone outside

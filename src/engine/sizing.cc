@@ -34,6 +34,11 @@ size_t LeastStaging(int threads) { return kMiB + static_cast<size_t>(threads) * 
 
 }  // namespace
 
+bool UsesIcu(WordSplitter splitter, const GlinerConfig& config) {
+  if (splitter != WordSplitter::kModel) return splitter == WordSplitter::kIcu;
+  return config.words_splitter_type != "whitespace";
+}
+
 size_t AutomaticBudget(size_t available) { return available / 2; }
 
 Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> shared_available) {
@@ -58,6 +63,7 @@ Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> sha
         fmt::format("idle_trim is {} ms, expected 0 (never) or more", options.idle_trim.count())};
   }
   settings.precision = options.dtype;
+  settings.splitter = options.splitter;
   settings.plan_only = options.plan_only;
   settings.available = shared_available.value_or(0);
   if (!shared_available) settings.available = AvailableMemory();

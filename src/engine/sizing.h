@@ -26,11 +26,15 @@ struct Settings {
   int64_t batch_tokens = 0;  // 0: as many as the workspace holds.
   const Kernels* kernels = nullptr;
   Precision precision = Precision::kDefault;
+  WordSplitter splitter = WordSplitter::kModel;
   bool plan_only = false;
 };
 // `shared_available`: what is left of the budget that the engine shares; nullopt without one.
 Result<Settings> Resolve(const EngineOptions& options,
                          std::optional<size_t> shared_available = std::nullopt);
+
+// Whether words are split by ICU.
+bool UsesIcu(WordSplitter splitter, const GlinerConfig& config);
 
 // The share of what is free that is taken when no number is given.
 size_t AutomaticBudget(size_t available);

@@ -58,6 +58,32 @@ uint64_t ScoreKey(float score, size_t rank) {
   return uint64_t{~ascending} << 32 | rank;
 }
 
+// Visits the candidates whose logits reach `lowest`; `threshold_of(label)` decides.
+template <typename ThresholdOf>
+void Collect(const SpanScoresView& scores, float lowest, const AllowedSpans& spans,
+             ThresholdOf threshold_of, std::pmr::vector<Span>& candidates) {
+  const int64_t stride = Stride(scores);
+  for (int32_t s = 0; s < scores.words; ++s) {
+    const int32_t widths = std::min(scores.widths, scores.words - s);
+    const float* row = scores.logits + int64_t{s} * scores.widths * stride;
+    const auto visit = [&](int64_t i) {
+      if (!(row[i] >= lowest)) return;
+      const int32_t k = static_cast<int32_t>(i / stride);
+      const int32_t label = static_cast<int32_t>(i % stride);
+      if (label >= scores.labels || !spans.Has(int64_t{s} * scores.widths + k)) return;
+      const float score = Probability(row[i]);
+      if (score > threshold_of(label)) candidates.push_back({s, s + k, label, score});
+    };
+    const int64_t size = widths * stride;
+    int64_t i = 0;
+    for (; i + kProbe <= size; i += kProbe) {
+      if (!AnyAtLeast(row + i, lowest)) continue;
+      for (int64_t j = i; j < i + kProbe; ++j) visit(j);
+    }
+    for (; i < size; ++i) visit(i);
+  }
+}
+
 // Which words are covered by kept spans.
 class Occupancy {
  public:
@@ -180,31 +206,34 @@ float LowestLogit(float threshold) {
   return static_cast<float>(logit - 1e-5 * std::abs(logit) - 1e-5);
 }
 
-void FindCandidates(const SpanScoresView& scores, float threshold,
+float Thresholds::Of(int32_t label) const {
+  if (of_labels.empty()) return all;
+  const float own = of_labels[static_cast<size_t>(label)];
+  return std::isnan(own) ? all : own;
+}
+
+float Thresholds::Least(int32_t labels) const {
+  if (of_labels.empty()) return all;
+  float least = kInfinity;
+  for (int32_t label = 0; label < labels; ++label) least = std::min(least, Of(label));
+  return least;
+}
+
+void FindCandidates(const SpanScoresView& scores, const Thresholds& thresholds,
                     const std::pmr::vector<std::pair<int32_t, int32_t>>* allowed,
                     std::pmr::vector<Span>& candidates) {
-  const int64_t stride = Stride(scores);
-  if (!(threshold < 1.0f) || scores.labels == 0) return;
+  WATERLINE_CHECK(thresholds.of_labels.empty() ||
+                  thresholds.of_labels.size() == static_cast<size_t>(scores.labels));
+  const float least = thresholds.Least(scores.labels);
+  if (!(least < 1.0f) || scores.labels == 0) return;
   const AllowedSpans spans(scores, allowed, candidates.get_allocator().resource());
-  const float lowest = LowestLogit(threshold);
-  for (int32_t s = 0; s < scores.words; ++s) {
-    const int32_t widths = std::min(scores.widths, scores.words - s);
-    const float* row = scores.logits + int64_t{s} * scores.widths * stride;
-    const auto visit = [&](int64_t i) {
-      if (!(row[i] >= lowest)) return;
-      const int32_t k = static_cast<int32_t>(i / stride);
-      const int32_t label = static_cast<int32_t>(i % stride);
-      if (label >= scores.labels || !spans.Has(int64_t{s} * scores.widths + k)) return;
-      const float score = Probability(row[i]);
-      if (score > threshold) candidates.push_back({s, s + k, label, score});
-    };
-    const int64_t size = widths * stride;
-    int64_t i = 0;
-    for (; i + kProbe <= size; i += kProbe) {
-      if (!AnyAtLeast(row + i, lowest)) continue;
-      for (int64_t j = i; j < i + kProbe; ++j) visit(j);
-    }
-    for (; i < size; ++i) visit(i);
+  const float lowest = LowestLogit(least);
+  if (thresholds.of_labels.empty()) {
+    Collect(
+        scores, lowest, spans, [least](int32_t) { return least; }, candidates);
+  } else {
+    Collect(
+        scores, lowest, spans, [&](int32_t label) { return thresholds.Of(label); }, candidates);
   }
 }
 

@@ -41,15 +41,31 @@ struct SpanScoresView {
   int32_t stride = 0;  // Columns between one (s, k) and the next, >= labels; 0 means `labels`.
 };
 
-// Appends the candidates of one text: spans (s, s + k) with Probability(logit) > threshold (strict,
-// in f32; NaN never passes) that end inside the text, ordered by s, then k, then label.
-//   threshold  any number: 1 and more find nothing, less than 0 everything but NaN
-//   allowed    when not nullptr: only these (start, end) pairs may be found; pairs that cannot be
-//              scored are ignored. Others are dropped whatever the threshold (the reference lets
-//              them pass with probability 0 when it is negative).
+// What a probability must exceed. Any numbers: 1 and more find nothing, less than 0 everything but
+// NaN.
+struct Thresholds {
+  float all = 0.5f;
+  // [labels] those of single labels, where NaN stands for `all`; or empty.
+  std::span<const float> of_labels = {};
+
+  Thresholds(float every,
+             std::span<const float> single = {})  // NOLINT(google-explicit-constructor)
+      : all(every), of_labels(single) {}
+  // Of label `label`.
+  float Of(int32_t label) const;
+  // The least of those of `labels` labels.
+  float Least(int32_t labels) const;
+};
+
+// Appends the candidates of one text: spans (s, s + k) with Probability(logit) > the threshold of
+// the label (strict, in f32; NaN never passes) that end inside the text, ordered by s, then k, then
+// label.
+//   allowed  when not nullptr: only these (start, end) pairs may be found; pairs that cannot be
+//            scored are ignored. Others are dropped whatever the threshold (the reference lets them
+//            pass with probability 0 when it is negative).
 // Scratch: one bit a span when `allowed` is given, from the resource of `candidates`. Cost: one
-// comparison a logit; the sigmoid only for those near the threshold or above it.
-void FindCandidates(const SpanScoresView& scores, float threshold,
+// comparison a logit; the sigmoid only for those near the least threshold or above it.
+void FindCandidates(const SpanScoresView& scores, const Thresholds& thresholds,
                     const std::pmr::vector<std::pair<int32_t, int32_t>>* allowed,
                     std::pmr::vector<Span>& candidates);
 

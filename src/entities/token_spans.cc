@@ -2,6 +2,7 @@
 #include "entities/token_spans.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/check.h"
@@ -38,14 +39,23 @@ class AllowedPairs {
   WordPairs pairs_;
 };
 
+// Of a label: its own, or `threshold` as it was given.
+double ThresholdOf(int32_t label, double threshold, std::span<const float> of_labels) {
+  if (of_labels.empty()) return threshold;
+  const float own = of_labels[static_cast<size_t>(label)];
+  return std::isnan(own) ? threshold : static_cast<double>(own);
+}
+
 // Calls visit(start, end, label, score) for every span whose label begins at its first word and
-// ends at its last (both above `threshold` in f32) and of whose words `inside`(probability) holds.
+// ends at its last (both above its threshold in f32) and of whose words inside(probability, label)
+// holds.
 template <typename Inside, typename Visit>
-void ForSpans(const TokenScoresView& scores, float threshold, const Inside& inside,
+void ForSpans(const TokenScoresView& scores, const Thresholds& thresholds, const Inside& inside,
               const Visit& visit) {
   WATERLINE_CHECK(scores.stride == 0 || scores.stride >= scores.labels);
-  if (!(threshold < 1.0f)) return;
-  const float lowest = LowestLogit(threshold);
+  const float least_threshold = thresholds.Least(scores.labels);
+  if (!(least_threshold < 1.0f)) return;
+  const float lowest = LowestLogit(least_threshold);
   // What is far below the threshold, as most is, costs no sigmoid: NaN is above nothing.
   const auto probability = [&](int32_t word, int32_t label, Channel channel) {
     const float logit = LogitOf(scores, word, label, channel);
@@ -53,12 +63,13 @@ void ForSpans(const TokenScoresView& scores, float threshold, const Inside& insi
   };
   for (int32_t start = 0; start < scores.words; ++start) {
     for (int32_t label = 0; label < scores.labels; ++label) {
+      const float threshold = thresholds.Of(label);
       const float begins = probability(start, label, kBegins);
       if (!(begins > threshold)) continue;
       float least = begins;
       for (int32_t end = start; end < scores.words; ++end) {
         const float held = Probability(LogitOf(scores, end, label, kInside));
-        if (!inside(held)) break;
+        if (!inside(held, label)) break;
         least = std::min(least, held);
         const float ends = probability(end, label, kEnds);
         if (!(ends > threshold)) continue;
@@ -71,24 +82,28 @@ void ForSpans(const TokenScoresView& scores, float threshold, const Inside& insi
 }  // namespace
 
 void FindTokenSpans(const TokenScoresView& scores, double threshold, const WordPairs* allowed,
-                    std::pmr::vector<Span>& candidates) {
+                    std::pmr::vector<Span>& candidates, std::span<const float> of_labels) {
   const AllowedPairs pairs(allowed, candidates.get_allocator().resource());
   ForSpans(
-      scores, static_cast<float>(threshold),
-      [&](float probability) { return !(static_cast<double>(probability) < threshold); },
+      scores, {static_cast<float>(threshold), of_labels},
+      [&](float probability, int32_t label) {
+        return !(static_cast<double>(probability) < ThresholdOf(label, threshold, of_labels));
+      },
       [&](int32_t start, int32_t end, int32_t label, float score) {
         if (pairs.Has(start, end)) candidates.push_back({start, end, label, score});
       });
 }
 
 void ProposeTokenSpans(const TokenScoresView& scores, float threshold, const WordPairs* allowed,
-                       std::pmr::vector<Span>& spans) {
+                       std::pmr::vector<Span>& spans, std::span<const float> of_labels) {
   std::pmr::memory_resource* memory = spans.get_allocator().resource();
   const AllowedPairs pairs(allowed, memory);
   // Of each word: the start of the last span that ended there. Spans come ordered by start.
   std::pmr::vector<int32_t> start_of(static_cast<size_t>(scores.words), -1, memory);
+  const Thresholds thresholds(threshold, of_labels);
   ForSpans(
-      scores, threshold, [&](float probability) { return probability > threshold; },
+      scores, thresholds,
+      [&](float probability, int32_t label) { return probability > thresholds.Of(label); },
       [&](int32_t start, int32_t end, int32_t label, float score) {
         int32_t& known = start_of[static_cast<size_t>(end)];
         if (known == start || !pairs.Has(start, end)) return;
@@ -98,12 +113,13 @@ void ProposeTokenSpans(const TokenScoresView& scores, float threshold, const Wor
 }
 
 void FindAmong(std::span<const Span> spans, const float* logits, int64_t stride, int32_t labels,
-               double threshold, std::pmr::vector<Span>& candidates) {
+               double threshold, std::pmr::vector<Span>& candidates,
+               std::span<const float> of_labels) {
   for (size_t i = 0; i < spans.size(); ++i) {
     const float* const row = logits + static_cast<int64_t>(i) * stride;
     for (int32_t label = 0; label < labels; ++label) {
       const float score = Probability(row[label]);
-      if (static_cast<double>(score) > threshold) {
+      if (static_cast<double>(score) > ThresholdOf(label, threshold, of_labels)) {
         candidates.push_back({spans[i].start, spans[i].end, label, score});
       }
     }

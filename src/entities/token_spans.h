@@ -29,11 +29,12 @@ struct TokenScoresView {
 // the least of these probabilities as its score; ordered by s, then c, then e. Any width.
 //   threshold  any number: 1 and more find nothing, NaN neither
 //   allowed    when not nullptr: only these (start, end) pairs may be found
+//   of_labels  as Thresholds::of_labels, also below
 // Scratch: a copy of `allowed`, from the resource of `candidates`. Cost: a comparison a word and
 // label, and for each beginning the words that follow it without a gap.
 void FindTokenSpans(const TokenScoresView& scores, double threshold,
                     const std::pmr::vector<std::pair<int32_t, int32_t>>* allowed,
-                    std::pmr::vector<Span>& candidates);
+                    std::pmr::vector<Span>& candidates, std::span<const float> of_labels = {});
 
 // Appends the spans of one text that any of its labels proposes, each once, to be scored again: as
 // above, but all three probabilities > threshold in f32. In the order in which they are found: by
@@ -43,12 +44,13 @@ void FindTokenSpans(const TokenScoresView& scores, double threshold,
 // Scratch: 4 bytes a word more.
 void ProposeTokenSpans(const TokenScoresView& scores, float threshold,
                        const std::pmr::vector<std::pair<int32_t, int32_t>>* allowed,
-                       std::pmr::vector<Span>& spans);
+                       std::pmr::vector<Span>& spans, std::span<const float> of_labels = {});
 
 // Appends the candidates among `spans` that have logits of their own, [spans, labels] with `stride`
 // floats from one to the next: (start, end, c) with a probability > threshold, in double; ordered
 // as `spans`, then by c.
 void FindAmong(std::span<const Span> spans, const float* logits, int64_t stride, int32_t labels,
-               double threshold, std::pmr::vector<Span>& candidates);
+               double threshold, std::pmr::vector<Span>& candidates,
+               std::span<const float> of_labels = {});
 
 }  // namespace waterline

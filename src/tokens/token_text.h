@@ -21,8 +21,8 @@ struct TokenText {
       : words(memory), ids(memory), word_begins(memory) {}
 };
 
-// Splits and tokenises `text`, which must be valid UTF-8 and shorter than 4 GiB.
-TokenText Tokenize(std::string_view text, const Tokenizer& tokenizer,
+// Tokenises the words of `text`, which must be valid UTF-8 and shorter than 4 GiB.
+TokenText Tokenize(std::string_view text, std::pmr::vector<Word> words, const Tokenizer& tokenizer,
                    std::pmr::memory_resource* memory);
 
 }  // namespace waterline

@@ -5,8 +5,10 @@
 #include <simdjson.h>
 
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "json_record.h"
 #include "json_writer.h"
@@ -130,6 +132,69 @@ TEST(Jsonl, KeepsThePlaceOfWhatWasRefused) {
   InputDocument blank;
   blank.blank = true;
   EXPECT_EQ(Format(Options(kJsonl), blank, Entities({})), "\n");
+}
+
+// Two entities, and a relation from the second to the first.
+Extraction Related(float score) {
+  Extraction extraction = Entities({Found(0, 3, 0, 0.75f), Found(8, 12, 1, 0.5f)});
+  extraction.relations = {{.head = 1, .tail = 0, .relation = 0, .score = score}};
+  return extraction;
+}
+
+FormatOptions WithRelations(OutputFormat format) {
+  FormatOptions options = Options(format);
+  options.relations = {"born, \"in\""};
+  return options;
+}
+
+TEST(Jsonl, WritesRelationsAsThePythonPackageNamesThem) {
+  EXPECT_EQ(Format(WithRelations(kJsonl), Text("Ada saw Rome"), Related(0.25f)),
+            "{\"text\":\"Ada saw Rome\",\"entities\":["
+            "{\"start\":100,\"end\":103,\"text\":\"Ada\",\"label\":\"person\",\"score\":0.75},"
+            "{\"start\":108,\"end\":112,\"text\":\"Rome\",\"label\":\"city, \\\"big\\\"\","
+            "\"score\":0.5}],\"relations\":["
+            "{\"head\":{\"start\":108,\"end\":112,\"text\":\"Rome\",\"type\":\"city, \\\"big\\\"\","
+            "\"entity_idx\":1},\"tail\":{\"start\":100,\"end\":103,\"text\":\"Ada\","
+            "\"type\":\"person\",\"entity_idx\":0},\"relation\":\"born, \\\"in\\\"\","
+            "\"score\":0.25}]}\n");
+  const InputDocument document = Json(R"({"relations":["old"],"text":"a"})");
+  EXPECT_EQ(Format(WithRelations(kJsonl), document, Entities({})),
+            "{\"text\":\"a\",\"entities\":[],\"relations\":[]}\n");
+  EXPECT_EQ(Format(Options(kJsonl), document, Entities({})),
+            "{\"relations\":[\"old\"],\"text\":\"a\",\"entities\":[]}\n");
+}
+
+TEST(Jsonl, NamesTheLabelsAndRelationsOfItsOwnLine) {
+  InputDocument document = Text("Ada saw Rome");
+  document.settings.labels =
+      std::make_shared<const std::vector<Label>>(std::vector<Label>{{"x"}, {"y"}});
+  document.settings.relations =
+      std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"own"});
+  const std::string line = Format(Options(kJsonl), document, Related(0.25f));
+  EXPECT_NE(line.find("\"label\":\"y\""), line.npos) << line;
+  EXPECT_NE(line.find("\"relation\":\"own\""), line.npos) << line;
+  document.settings.relations = std::make_shared<const std::vector<std::string>>();
+  EXPECT_EQ(Format(WithRelations(kJsonl), document, Entities({})),
+            "{\"text\":\"Ada saw Rome\",\"entities\":[]}\n");
+}
+
+TEST(Csv, HasColumnsForRelationsWhereTheRunAsksForThem) {
+  std::string header;
+  FormatStart(WithRelations(kCsv), header);
+  EXPECT_EQ(header,
+            "file,line,start,end,text,label,score,relation,tail_start,tail_end,tail_text,"
+            "tail_label\n");
+  EXPECT_EQ(Format(WithRelations(kCsv), Text("Ada saw Rome", 3), Related(0.25f)),
+            "a.txt,3,100,103,Ada,person,0.75,,,,,\n"
+            "a.txt,3,108,112,Rome,\"city, \"\"big\"\"\",0.5,,,,,\n"
+            "a.txt,3,108,112,Rome,\"city, \"\"big\"\"\",0.25,\"born, \"\"in\"\"\",100,103,Ada,"
+            "person\n");
+}
+
+TEST(Pretty, TellsRelationsBelowTheText) {
+  EXPECT_EQ(Format(WithRelations(kPretty), Text("Ada saw Rome"), Related(0.256f)),
+            "[Ada](person 0.75) saw [Rome](city, \"big\" 0.50)\n"
+            "  Rome -- born, \"in\" 0.26 --> Ada\n");
 }
 
 TEST(Csv, QuotesAsRfc4180) {

@@ -222,7 +222,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract, plan, inspect or pack"},
+      {{}, "no command: it is extract, plan, inspect, embed-labels or pack"},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
       {{"pack", "-o", scratch.Path("packed")}, "--dtype is required"},
@@ -362,6 +362,7 @@ TEST(Program, HelpsAndTellsItsVersion) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"extract", "--help"},
                                                     {"plan", "--help"},
+                                                    {"embed-labels", "--help"},
                                                     {"pack", "--help"},
                                                     {"inspect", "--help"}}) {
     const Outcome outcome = RunProgram(arguments);

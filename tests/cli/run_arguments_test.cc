@@ -95,6 +95,39 @@ TEST(ExtractArguments, KnowTheKindOfTheInputByTwoNames) {
   EXPECT_THAT(Parse(arguments, {"--stats-json", "-"}), HasSubstr("'-' is not a file"));
 }
 
+TEST(ExtractArguments, ReadWhatIsLookedFor) {
+  ExtractArguments arguments;
+  ASSERT_EQ(Parse(arguments,
+                  {"--relations", "a,b", "-r", "c", "--relations-file", "f", "--relation-threshold",
+                   "0.7", "--adjacency-threshold", "0", "--labels-per-pass", "12",
+                   "--label-vectors", "v", "--splitter", "icu", "--ignore-fields", "labels,words"}),
+            "");
+  EXPECT_THAT(arguments.relations, ElementsAre("a,b", "c"));
+  EXPECT_EQ(arguments.relations_file, "f");
+  EXPECT_EQ(arguments.extract.relation_threshold, 0.7f);
+  EXPECT_EQ(arguments.extract.adjacency_threshold, 0.0f);
+  EXPECT_EQ(arguments.extract.labels_per_pass, 12);
+  EXPECT_EQ(arguments.label_vectors, "v");
+  EXPECT_EQ(arguments.engine.splitter, WordSplitter::kIcu);
+  EXPECT_THAT(arguments.ignored_fields, ElementsAre("labels", "words"));
+  ASSERT_EQ(Parse(arguments, {"--labels-per-pass", "auto"}), "");
+  EXPECT_EQ(arguments.extract.labels_per_pass, 0);
+}
+
+TEST(ExtractArguments, NameWhatWouldDo) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--relation-threshold", "1.5"}, "--relation-threshold '1.5' is not a number from 0 to 1"},
+      {{"--adjacency-threshold", "x"}, "--adjacency-threshold 'x' is not a number from 0 to 1"},
+      {{"--labels-per-pass", "0"}, "or auto"},
+      {{"--splitter", "jieba"}, "it is one of model, whitespace, icu"},
+      {{"--ignore-fields", "labels,id"}, "'id' is no field that sets something"},
+      {{"--ignore-fields", ""}, "'' is no field that sets something"}};
+  for (const auto& [words, message] : cases) {
+    ExtractArguments arguments;
+    EXPECT_THAT(Parse(arguments, words), HasSubstr(message));
+  }
+}
+
 TEST(PlanArguments, TakeTheModelAndTheInputApart) {
   PlanArguments arguments;
   ASSERT_EQ(Parse(arguments, {"models/m", "--input", "a.jsonl", "--input", "-", "--input-kind",
@@ -112,9 +145,19 @@ TEST(PlanArguments, TakeTheModelAndTheInputApart) {
 }
 
 TEST(PlanArguments, NeedAnInputForWhatIsAboutIt) {
-  const std::vector<std::vector<std::string>> cases = {
-      {"--labels", "a"}, {"--labels-file", "f"}, {"--truncate"},           {"--lines"},
-      {"--svg", "f"},    {"--text-field", "t"},  {"--input-kind", "lines"}};
+  const std::vector<std::vector<std::string>> cases = {{"--labels", "a"},
+                                                       {"--labels-file", "f"},
+                                                       {"--truncate"},
+                                                       {"--lines"},
+                                                       {"--svg", "f"},
+                                                       {"--text-field", "t"},
+                                                       {"--input-kind", "lines"},
+                                                       {"--relations", "a"},
+                                                       {"--relations-file", "f"},
+                                                       {"--label-vectors", "f"},
+                                                       {"--labels-per-pass", "3"},
+                                                       {"--offsets", "bytes"},
+                                                       {"--ignore-fields", "words"}};
   for (const std::vector<std::string>& words : cases) {
     PlanArguments arguments;
     EXPECT_THAT(Parse(arguments, words), HasSubstr(words[0] + " requires --input")) << words[0];

@@ -38,6 +38,9 @@ TEST(FormatStatistics, KeepsNamesAndValuesApart) {
   EXPECT_THAT(table, HasSubstr("  resident                  5 MiB (5,242,880 bytes)\n"));
   EXPECT_THAT(table, Not(HasSubstr("leased")));
   EXPECT_THAT(table, Not(HasSubstr("first entity")));
+  EXPECT_THAT(table, Not(HasSubstr("relations")));
+  EXPECT_THAT(FormatStatistics({.relations = 0}, engine),
+              HasSubstr("  relations                 0"));
   engine.leased = 7;
   engine.automatic = true;
   engine.available = 2 << 20;
@@ -60,6 +63,7 @@ TEST(FormatStatisticsJson, HoldsTheSameNumbers) {
   EXPECT_EQ(int64_t(json["refused_texts"]), 2);
   EXPECT_EQ(double(json["load_seconds"]), 0.5);
   EXPECT_EQ(json["first_entity_seconds"].error(), simdjson::NO_SUCH_FIELD);
+  EXPECT_EQ(json["relations"].error(), simdjson::NO_SUCH_FIELD);
   EXPECT_EQ(uint64_t(json["memory_budget"]), uint64_t{1} << 20);
   EXPECT_FALSE(bool(json["automatic"]));
   EXPECT_EQ(int64_t(json["batches"]), 12);

@@ -65,14 +65,15 @@ Spans OracleResolve(OverlapRule rule, Spans order) {
   return keep;
 }
 
-Spans OracleCandidates(const SpanScoresView& scores, float threshold, const Pairs* allowed) {
+Spans OracleCandidates(const SpanScoresView& scores, const Thresholds& thresholds,
+                       const Pairs* allowed) {
   const int32_t stride = scores.stride == 0 ? scores.labels : scores.stride;
   Spans found;
   for (int32_t s = 0; s < scores.words; ++s) {
     for (int32_t k = 0; k < scores.widths; ++k) {
       for (int32_t c = 0; c < scores.labels; ++c) {
         const float p = Probability(scores.logits[(s * scores.widths + k) * stride + c]);
-        if (!(p > threshold) || s + k + 1 > scores.words) continue;
+        if (!(p > thresholds.Of(c)) || s + k + 1 > scores.words) continue;
         const std::pair<int32_t, int32_t> words = {s, s + k};
         if (allowed != nullptr &&
             std::find(allowed->begin(), allowed->end(), words) == allowed->end()) {
@@ -312,6 +313,20 @@ RC_GTEST_PROP(FindCandidates, FindsWhatTheSpecificationDoes, ()) {
     Spans found;
     FindCandidates(scores.view, scores.threshold, allowed, found);
     RC_ASSERT(found == OracleCandidates(scores.view, scores.threshold, allowed));
+  }
+}
+
+RC_GTEST_PROP(FindCandidates, HoldsEachLabelToItsOwnThreshold, ()) {
+  const Scores scores = AnyScores();
+  std::vector<float> own;
+  for (int32_t c = 0; c < scores.view.labels; ++c) {
+    own.push_back(*rc::gen::element(kNan, 0.5f, 0.1f, 0.9f, 1.0f, -0.5f, Probability(2)));
+  }
+  const Thresholds thresholds(scores.threshold, own);
+  for (const Pairs* allowed : {static_cast<const Pairs*>(nullptr), &scores.allowed}) {
+    Spans found;
+    FindCandidates(scores.view, thresholds, allowed, found);
+    RC_ASSERT(found == OracleCandidates(scores.view, thresholds, allowed));
   }
 }
 
