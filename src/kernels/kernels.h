@@ -68,6 +68,9 @@ struct AttentionArgs {
   // Query i sees the keys j with |i - j| <= window, and j <= i where causal.
   int64_t window = kAllKeys;
   bool causal = false;
+  // The heads to compute, so that threads may share them; matrices are those of all heads.
+  int first_head = 0;
+  int end_head = std::numeric_limits<int>::max();
   std::span<std::byte> scratch;  // AttentionScratchBytes; 64-byte aligned.
 };
 

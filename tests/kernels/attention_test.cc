@@ -125,6 +125,25 @@ TEST_P(AttentionTest, ASequenceAloneHasTheBitsItHasAmongOthers) {
   }
 }
 
+TEST_P(AttentionTest, AHeadAloneHasTheBitsItHasAmongOthers) {
+  for (const AttentionCase& test :
+       {AttentionCase{{40, 17}, 4, 16, Terms::kBoth}, AttentionCase{{40, 17}, 4, 16, Terms::kBias},
+        AttentionCase{{40, 17}, 4, 16, Terms::kNone, 9, true, 2}}) {
+    AttentionInputs inputs(test);
+    OwnedMat all = inputs.Run(kernels());
+    for (int head = 0; head < 4; ++head) {
+      inputs.args.first_head = head;
+      inputs.args.end_head = head + 1;
+      OwnedMat one = inputs.Run(kernels());
+      const int64_t begin = head * test.width, end = begin + test.width;
+      EXPECT_TRUE(SameBits(one.view().Cols(begin, end), all.view().Cols(begin, end)));
+      if (head > 0) {
+        EXPECT_EQ(one.view().row(3)[begin - 1], OwnedMat::kUntouched);
+      }
+    }
+  }
+}
+
 TEST_P(AttentionTest, NaNStaysInItsSequence) {
   AttentionInputs inputs({{17, 20, 33}, 2, 16, Terms::kBoth});
   OwnedMat clean = inputs.Run(kernels());

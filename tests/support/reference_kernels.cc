@@ -50,7 +50,7 @@ void AddRow(const Table& table, int32_t row, std::vector<double>& to) {
 // The output row of query i of the sequence in rows [begin, end), head by head.
 void Attend(const AttentionArgs& args, int64_t begin, int64_t end, int64_t i, float* out) {
   const int64_t width = args.q.cols / args.heads;
-  for (int64_t h = 0; h < args.heads; ++h) {
+  for (int64_t h = args.first_head; h < std::min(args.heads, args.end_head); ++h) {
     const float* q = args.q.row(i) + h * width;
     const int64_t key_column = h / (args.heads / args.key_heads) * width;
     std::vector<double> score;

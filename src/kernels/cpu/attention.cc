@@ -211,7 +211,8 @@ void CpuKernelSet::Attention(const AttentionArgs& args, MatView out) const {
   const int64_t width = args.q.cols / args.heads;
   const Buffers buffers(args.scratch.data(), args.longest, width, args.relative);
   const int64_t zero = RoundUp16(args.longest) - 1;
-  for (int head = 0; head < args.heads; ++head) {
+  const int end_head = std::min(args.heads, args.end_head);
+  for (int head = args.first_head; head < end_head; ++head) {
     const int64_t begin = head * width;
     const int64_t end = begin + width;
     const int64_t key_begin = head / (args.heads / args.key_heads) * width;
