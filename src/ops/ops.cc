@@ -265,34 +265,25 @@ Mat Ops::Attention(MatView qkv, SequenceBegins begins, const AttentionForm& form
   // A dry pass may ask what a shape would take that the model cannot read.
   WATERLINE_CHECK(dry() || relative == nullptr || longest <= relative->reach + 1);
   Mat out(arena_, qkv.rows, width, "attention");
-  // Heads that share keys stay together; biases of all heads lie in one table.
-  const int64_t group = form.heads / key_heads;
-  const int parts = relative != nullptr && relative->bias.rows > 0 ? 1 : key_heads;
+  const int heads = form.heads;
   const size_t bytes = kernels_.AttentionScratchBytes(longest, head_width, relative);
-  Mat scratch = MembersScratch(bytes, std::min(members(), parts), "attention scratch");
-  Share(parts, [&](int64_t begin, int64_t end, int member) {
-    const int64_t first_key = begin * (key_heads / parts), last_key = end * (key_heads / parts);
-    const int64_t first = first_key * group * head_width, last = last_key * group * head_width;
-    const int64_t key_begin = first_key * head_width, key_end = last_key * head_width;
-    RelativeTerms terms;
-    if (relative != nullptr) {
-      terms = *relative;
-      if (!terms.keys.empty()) terms.keys = terms.keys.Cols(first, last);
-      if (!terms.queries.empty()) terms.queries = terms.queries.Cols(first, last);
-    }
-    kernels_.Attention({.q = qkv.Cols(first, last),
-                        .k = qkv.Cols(width + key_begin, width + key_end),
-                        .v = qkv.Cols(width + key_width + key_begin, width + key_width + key_end),
+  Mat scratch = MembersScratch(bytes, std::min(members(), heads), "attention scratch");
+  Share(heads, [&](int64_t first, int64_t last, int member) {
+    kernels_.Attention({.q = qkv.Cols(0, width),
+                        .k = qkv.Cols(width, width + key_width),
+                        .v = qkv.Cols(width + key_width, qkv.cols),
                         .begins = begins,
                         .longest = longest,
-                        .heads = static_cast<int>((last_key - first_key) * group),
-                        .key_heads = static_cast<int>(last_key - first_key),
+                        .heads = heads,
+                        .key_heads = key_heads,
                         .scale = form.scale,
-                        .relative = relative == nullptr ? nullptr : &terms,
+                        .relative = relative,
                         .window = form.window,
                         .causal = form.causal,
-                        .scratch = ScratchOf(scratch, bytes, parts < members() ? begin : member)},
-                       out.view().Cols(first, last));
+                        .first_head = static_cast<int>(first),
+                        .end_head = static_cast<int>(last),
+                        .scratch = ScratchOf(scratch, bytes, heads < members() ? first : member)},
+                       out);
   });
   return out;
 }
