@@ -127,7 +127,12 @@ void ReadClasses(Fields& fields, std::string_view key, std::vector<std::string>&
 }
 
 void ReadBiEncoder(Fields& fields, GlinerConfig& config) {
-  fields.Text("labels_encoder", config.labels_encoder_name);
+  std::string_view name;
+  if (const auto value = fields.Value("labels_encoder"); value->get(name) == simdjson::SUCCESS) {
+    config.labels_encoder_name = name;  // "" is set, too.
+  } else {
+    fields.Wrong("labels_encoder", *value, "a string");
+  }
   ReadNestedBackbone(fields, "labels_encoder_config", config.labels_encoder);
   std::string_view schema;
   if (const auto value = fields.Value("post_fusion_schema");

@@ -82,55 +82,79 @@ Scores SpanMarker::Forward(Ops& ops, Mat words, Mat labels, const Batch& batch) 
   words.Release();
 
   scores.logits = Mat(ops.arena(), 1, batch.score_begins.back(), "logits");
-  if (second_ && 3 * scores.labels.rows() > 4 * width_) {
-    ScoreBySpans(ops, batch, scores);
+  const Part all{.start = scores.start,
+                 .end = scores.end,
+                 .labels = scores.labels,
+                 .word_begins = batch.word_begins,
+                 .label_groups = batch.label_groups,
+                 .score_begins = batch.score_begins,
+                 .logits = scores.logits};
+  // Each sequence by its own labels, so that its answer does not depend on the others'.
+  const auto is_large = [&](const RowRange& group) {
+    return second_ && 3 * int64_t{group.end - group.begin} > 4 * width_;
+  };
+  if (std::none_of(batch.label_groups.begin(), batch.label_groups.end(), is_large)) {
+    ScoreFolded(ops, all);
     return scores;
   }
-  Mat folded;
-  if (fold_) folded = ops.Linear(scores.labels, *fold_, Act::kNone, "folded labels");
-  ops.SpanScores({.start = scores.start,
-                  .end = scores.end,
-                  .labels = fold_ ? folded : scores.labels,
-                  .word_begins = batch.word_begins,
-                  .label_groups = batch.label_groups,
-                  .score_begins = batch.score_begins,
-                  .widths = widths_,
-                  .act = act_,
-                  .scratch = {}},
-                 scores.logits);
+  for (size_t s = 0; s < batch.label_groups.size(); ++s) {
+    const int64_t first = batch.word_begins[s], last = batch.word_begins[s + 1];
+    const int64_t begin = batch.score_begins[s], end = batch.score_begins[s + 1];
+    const RowRange group = batch.label_groups[s];
+    const int32_t word_begins[] = {0, static_cast<int32_t>(last - first)};
+    const RowRange label_groups[] = {{0, group.end - group.begin}};
+    const int64_t score_begins[] = {0, end - begin};
+    const Part own{.start = all.start.Rows(first, last),
+                   .end = all.end.Rows(first, last),
+                   .labels = all.labels.Rows(group.begin, group.end),
+                   .word_begins = word_begins,
+                   .label_groups = label_groups,
+                   .score_begins = score_begins,
+                   .logits = all.logits.Cols(begin, end)};
+    is_large(group) ? ScoreBySpans(ops, own) : ScoreFolded(ops, own);
+  }
   return scores;
 }
 
-void SpanMarker::ScoreBySpans(Ops& ops, const Batch& batch, Scores& scores) const {
-  const int64_t words = scores.start.rows();
+void SpanMarker::ScoreFolded(Ops& ops, const Part& part) const {
+  Mat folded;
+  if (fold_) folded = ops.Linear(part.labels, *fold_, Act::kNone, "folded labels");
+  ops.SpanScores({.start = part.start,
+                  .end = part.end,
+                  .labels = fold_ ? folded : part.labels,
+                  .word_begins = part.word_begins,
+                  .label_groups = part.label_groups,
+                  .score_begins = part.score_begins,
+                  .widths = widths_,
+                  .act = act_,
+                  .scratch = {}},
+                 part.logits);
+}
+
+void SpanMarker::ScoreBySpans(Ops& ops, const Part& part) const {
+  const int64_t words = part.start.rows;
   Mat spans(ops.arena(), words, width_, "span vectors");
-  Mat features(ops.arena(), std::min(words, kChunkWords), scores.start.cols(), "span features");
+  Mat features(ops.arena(), std::min(words, kChunkWords), part.start.cols, "span features");
   for (int64_t k = 0; k < widths_; ++k) {
-    for (int64_t begin = 0; begin < words; begin += kChunkWords) {
-      const int64_t end = std::min(words, begin + kChunkWords);
-      const MatView chunk = features.view().Rows(0, end - begin);
-      // Spans past the end of their text get any word's vector here, and -infinity below.
-      const int64_t inside = std::clamp<int64_t>(words - k - begin, 0, end - begin);
-      if (inside > 0) {
-        ops.AddAct(scores.start.view().Rows(begin, begin + inside),
-                   scores.end.view().Rows(begin + k, begin + k + inside), Act::kRelu,
-                   chunk.Rows(0, inside));
-      }
-      if (inside == 0) break;
-      ops.LinearInto(chunk.Rows(0, inside), *second_, Act::kNone,
-                     spans.view().Rows(begin, begin + inside));
+    // Spans past the end of the text keep another's vector here, and get -infinity below.
+    for (int64_t begin = 0; begin + k < words; begin += kChunkWords) {
+      const int64_t count = std::min(kChunkWords, words - k - begin);
+      const MatView chunk = features.view().Rows(0, count);
+      ops.AddAct(part.start.Rows(begin, begin + count), part.end.Rows(begin + k, begin + k + count),
+                 act_, chunk);
+      ops.LinearInto(chunk, *second_, Act::kNone, spans.view().Rows(begin, begin + count));
     }
     ops.SpanScores({.start = spans,
                     .end = {},
-                    .labels = scores.labels,
-                    .word_begins = batch.word_begins,
-                    .label_groups = batch.label_groups,
-                    .score_begins = batch.score_begins,
+                    .labels = part.labels,
+                    .word_begins = part.word_begins,
+                    .label_groups = part.label_groups,
+                    .score_begins = part.score_begins,
                     .widths = widths_,
                     .only_width = k,
                     .act = Act::kNone,
                     .scratch = {}},
-                   scores.logits);
+                   part.logits);
   }
 }
 

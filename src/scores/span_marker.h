@@ -36,7 +36,16 @@ class SpanMarker final : public SpanLayer {
 
   Mat Half(Ops& ops, MatView words, const Mlp& mlp, const Weight& w, const char* name) const;
   void AddContext(Ops& ops, MatView words, SequenceBegins begins, MatView start) const;
-  void ScoreBySpans(Ops& ops, const Batch& batch, Scores& scores) const;
+  // Sequences, and where their scores go.
+  struct Part {
+    MatView start, end, labels;
+    SequenceBegins word_begins;
+    std::span<const RowRange> label_groups;
+    std::span<const int64_t> score_begins;
+    MatView logits;
+  };
+  void ScoreFolded(Ops& ops, const Part& part) const;
+  void ScoreBySpans(Ops& ops, const Part& part) const;
 
   int64_t width_ = 0;   // D
   int64_t widths_ = 0;  // K

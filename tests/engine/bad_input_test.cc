@@ -184,11 +184,18 @@ TEST(BadCheckpoint, MissingFilesAreNamed) {
 
 TEST(BadCheckpoint, WhatIsNotSupportedIsNamedWithWhatIs) {
   BrokenCheckpoint checkpoint("us_markerV0");
-  checkpoint.Replace("gliner_config.json", "\"markerV0\"", "\"query\"");
+  checkpoint.Replace("gliner_config.json", "\"markerV0\"", "\"markerV9\"");
   const Error mode = MustFail(checkpoint.path());
-  EXPECT_EQ(mode.code, Code::kUnsupported);
-  EXPECT_THAT(mode.message, HasSubstr("query"));
+  EXPECT_EQ(mode.code, Code::kBadModel);
+  EXPECT_THAT(mode.message, HasSubstr("span_mode is \"markerV9\""));
   EXPECT_THAT(mode.message, HasSubstr("markerV0"));
+
+  BrokenCheckpoint generating("us_markerV0");
+  generating.Replace("gliner_config.json", "\"span_mode\"",
+                     "\"labels_decoder\": \"gpt2\", \"span_mode\"");
+  const Error decoder = MustFail(generating.path());
+  EXPECT_EQ(decoder.code, Code::kUnsupported);
+  EXPECT_THAT(decoder.message, HasSubstr("label decoder"));
 }
 
 TEST(BadCheckpoint, AConfigThatContradictsTheTokenizerIsRefused) {
