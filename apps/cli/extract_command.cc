@@ -15,6 +15,7 @@
 #include "diagnostics.h"
 #include "exit_status.h"
 #include "extraction_format.h"
+#include "label_vectors_input.h"
 #include "output_file.h"
 #include "run_input.h"
 #include "run_report.h"

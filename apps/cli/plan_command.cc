@@ -10,6 +10,7 @@
 #include "diagnostics.h"
 #include "exit_status.h"
 #include "extraction_format.h"
+#include "label_vectors_input.h"
 #include "output_file.h"
 #include "plan_format.h"
 #include "run_input.h"

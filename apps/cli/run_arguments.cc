@@ -115,7 +115,7 @@ std::vector<CLI::Option*> AddLabelListFlags(CLI::App& command, std::vector<std::
           command
               .add_option("--labels-file", file,
                           "More labels, one a line, where a label may hold a comma; or JSON with\n"
-                          "descriptions and thresholds (see below)")
+                          "descriptions and thresholds (see extract --help)")
               ->option_text("F")
               ->group("What to find")};
 }

@@ -77,18 +77,6 @@ std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet) 
   return input;
 }
 
-Result<void> LoadLabelVectors(const Engine& engine, const RunArguments& arguments,
-                              RunInput& input) {
-  if (arguments.label_vectors.empty()) return {};
-  Result<LabelVectors> vectors = engine.LoadLabels(arguments.label_vectors);
-  if (!vectors.ok()) {
-    return Error{vectors.error().code, fmt::format("--label-vectors {}", vectors.error().message)};
-  }
-  if (input.labels.empty()) input.labels = vectors->labels();
-  input.vectors = *std::move(vectors);
-  return {};
-}
-
 ExtractOptions OptionsOf(const RunArguments& arguments, const RunInput& input) {
   ExtractOptions options = arguments.extract;
   options.relations = input.relations;

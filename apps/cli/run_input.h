@@ -32,10 +32,6 @@ void WarnOfDuplicates(std::string_view what, const std::vector<std::string>& nam
 // `quiet`.
 std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet);
 
-// Loads --label-vectors, if there are any, into `input`, with their labels unless it has some.
-// Errors: as Engine::LoadLabels.
-Result<void> LoadLabelVectors(const Engine& engine, const RunArguments& arguments, RunInput& input);
-
 // The options of a call. Views of `input`.
 ExtractOptions OptionsOf(const RunArguments& arguments, const RunInput& input);
 

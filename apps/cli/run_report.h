@@ -16,14 +16,14 @@ struct RunTotals {
   int64_t refused = 0;
   int64_t words = 0;
   int64_t entities = 0;
-  std::optional<int64_t> relations;  // Where some text asked for them.
-  int64_t windowed = 0;              // Texts that were longer than the model reads at once.
-  int64_t cut = 0;                   // Texts that --truncate cut,
-  int64_t words_cut = 0;             // and the words that it cost.
+  std::optional<int64_t> relations = {};  // Where some text asked for them.
+  int64_t windowed = 0;                   // Texts that were longer than the model reads at once.
+  int64_t cut = 0;                        // Texts that --truncate cut,
+  int64_t words_cut = 0;                  // and the words that it cost.
   double load_seconds = 0;
-  double extract_seconds = 0;                  // Inside the engine.
-  double total_seconds = 0;                    // From the start of the program.
-  std::optional<double> first_entity_seconds;  // From there until the first was written.
+  double extract_seconds = 0;                       // Inside the engine.
+  double total_seconds = 0;                         // From the start of the program.
+  std::optional<double> first_entity_seconds = {};  // From there until the first was written.
 };
 
 // The table of --stats; lines end in "\n".

@@ -128,6 +128,38 @@ TEST(LabelVectorsTest, AreRefusedByOtherModels) {
   EXPECT_EQ(found.error().code, Code::kUnsupported);
 }
 
+TEST(LabelVectorsTest, KeepTheThresholdsOfLabels) {
+  const Engine engine = MustLoad(GoldenModel("bs_plain"), {.threads = 1});
+  std::vector<Label> labels = kLabels;
+  labels[1].threshold = 0.7f;
+  const Result<LabelVectors> vectors = engine.EmbedLabels(labels);
+  ASSERT_TRUE(vectors.ok()) << vectors.error().message;
+  const std::string file = ScratchFile("thresholds.safetensors");
+  ASSERT_TRUE(vectors->Save(file).ok());
+  const Result<LabelVectors> loaded = engine.LoadLabels(file);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_FALSE(loaded->labels()[0].threshold);
+  EXPECT_EQ(loaded->labels()[1].threshold, 0.7f);
+}
+
+TEST(LabelVectorsTest, OfAnEngineThatOnlyPlansServePlansAlone) {
+  const Engine engine = MustLoad(GoldenModel("bs_plain"), {.threads = 1});
+  const Result<LabelVectors> vectors = engine.EmbedLabels(kLabels);
+  ASSERT_TRUE(vectors.ok()) << vectors.error().message;
+  const std::string file = ScratchFile("plan.safetensors");
+  ASSERT_TRUE(vectors->Save(file).ok());
+  const Engine planner = MustLoad(GoldenModel("bs_plain"), {.threads = 1, .plan_only = true});
+  const Result<LabelVectors> loaded = planner.LoadLabels(file);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  const std::string_view text = kTexts[0];
+  const Result<RunPlan> plan = planner.Plan(std::span(&text, 1), kLabels, With(*loaded));
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_EQ(plan->batches.size(), 1u);  // None for the labels.
+  const auto found = engine.Extract(std::span(&text, 1), kLabels, With(*loaded));
+  ASSERT_FALSE(found.ok());
+  EXPECT_THAT(found.error().message, HasSubstr("plan_only"));
+}
+
 TEST(LabelVectorsTest, AFileOfSomethingElseIsRefused) {
   const Engine engine = MustLoad(GoldenModel("bs_plain"), {.threads = 1});
   const Result<LabelVectors> weights =
