@@ -80,8 +80,8 @@ class Ops {
   };
   // Attention over `qkv` [T, (heads + 2 key_heads) d], queries, keys and values side by side.
   Mat Attention(MatView qkv, SequenceBegins begins, const AttentionForm& form);
-  // Attention of queries [Q, D] over keys and values [K, D] of other rows: sequence s of the queries
-  // sees sequence s of the keys.
+  // Attention of queries [Q, D] over keys and values [K, D] of other rows: sequence s of the
+  // queries sees sequence s of the keys.
   Mat CrossAttention(MatView q, MatView k, MatView v, SequenceBegins queries, SequenceBegins keys,
                      int heads, float scale);
   // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as
