@@ -123,6 +123,19 @@ Result<Binder::AdapterScale> FindAdapter(const TensorFile& tensors, const Checkp
                            files.weights.string())};
 }
 
+// The key of the config that makes `architecture` one that does not run here; nullptr for others.
+const char* UnsupportedKey(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::kSpanDecoder:
+    case Architecture::kTokenDecoder:
+      return "labels_decoder";
+    case Architecture::kStreamingSpan:
+      return "model_type \"gliner_streaming_span\"";
+    default:
+      return nullptr;
+  }
+}
+
 Error Problems(const Checkpoint& checkpoint, const BindingReport& report) {
   return {Code::kBadModel, fmt::format("{}: {}", checkpoint.files.weights.string(),
                                        fmt::join(report.problems, "; "))};
@@ -176,6 +189,14 @@ Result<Checkpoint> OpenCheckpoint(const std::string& model, Precision precision,
   if (!directory.ok()) return directory.error();
   Result<GlinerConfig> config = ReadGlinerConfig(*directory);
   if (!config.ok()) return config.error();
+  if (const char* key = UnsupportedKey(config->architecture)) {
+    return Error{
+        Code::kUnsupported,
+        fmt::format("{}: {} makes this a {} model, which is not supported; models that find "
+                    "entities and relations are",
+                    (*directory / "gliner_config.json").string(), key,
+                    ArchitectureName(config->architecture))};
+  }
   Result<CheckpointFiles> files = LocateFiles(*directory, config->model_name);
   if (!files.ok()) return files.error();
 

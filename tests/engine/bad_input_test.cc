@@ -195,6 +195,7 @@ TEST(BadCheckpoint, WhatIsNotSupportedIsNamedWithWhatIs) {
                      "\"labels_decoder\": \"gpt2\", \"span_mode\"");
   const Error decoder = MustFail(generating.path());
   EXPECT_EQ(decoder.code, Code::kUnsupported);
+  EXPECT_THAT(decoder.message, HasSubstr("labels_decoder"));
   EXPECT_THAT(decoder.message, HasSubstr("label decoder"));
 }
 
