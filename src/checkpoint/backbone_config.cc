@@ -207,18 +207,6 @@ void ReadDebertaV2(Fields& fields, BackboneConfig& config) {
   ReadNormRelEbd(fields, config);
 }
 
-// An object of a config as fields of its own; nullopt, noted, when it is something else.
-std::optional<Fields> Inner(Fields& fields, std::string_view key) {
-  const std::optional<dom::element> value = fields.Value(key);
-  if (!value.has_value()) return std::nullopt;
-  dom::object object;
-  if (value->get(object) != simdjson::SUCCESS) {
-    fields.Wrong(key, *value, "an object or null");
-    return std::nullopt;
-  }
-  return Fields(object, fields.Nested(key));
-}
-
 void ReadScaling(Fields& fields, Rope& rope) {
   constexpr std::string_view kKinds[] = {"default", "linear", "llama3"};
   std::string kind = "default";
@@ -242,7 +230,7 @@ void ReadScaling(Fields& fields, Rope& rope) {
 void ReadRope(Fields& fields, Rope& rope) {
   fields.Real("rope_theta", rope.theta);
   for (const std::string_view key : {"rope_scaling", "rope_parameters"}) {
-    std::optional<Fields> inner = Inner(fields, key);
+    std::optional<Fields> inner = fields.Object(key);
     if (!inner.has_value()) continue;
     ReadScaling(*inner, rope);
     fields.Join(*inner);
@@ -288,11 +276,11 @@ void ReadModernBert(Fields& fields, BackboneConfig& config) {
   fields.Real("global_rope_theta", config.rope.theta);
   fields.Real("local_rope_theta", config.local_rope.theta);
   if (fields.IsNull("local_rope_theta")) config.local_rope = config.rope;
-  std::optional<Fields> rope = Inner(fields, "rope_parameters");
+  std::optional<Fields> rope = fields.Object("rope_parameters");
   if (!rope.has_value()) return;
   for (const auto& [key, to] : {std::pair("full_attention", &config.rope),
                                 std::pair("sliding_attention", &config.local_rope)}) {
-    std::optional<Fields> inner = Inner(*rope, key);
+    std::optional<Fields> inner = rope->Object(key);
     if (!inner.has_value()) continue;
     ReadScaling(*inner, *to);
     rope->Join(*inner);

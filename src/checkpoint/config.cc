@@ -51,20 +51,8 @@ void ReadSpanMode(Fields& fields, GlinerConfig& config) {
   fields.OneOf("span_mode", config.span_mode, kSpanModes);
 }
 
-// The object at `key`, when there is one.
-std::optional<Fields> Nested(Fields& fields, std::string_view key) {
-  const std::optional<dom::element> value = fields.Value(key);
-  if (!value.has_value()) return std::nullopt;
-  dom::object object;
-  if (value->get(object) != simdjson::SUCCESS) {
-    fields.Wrong(key, *value, "an object or null");
-    return std::nullopt;
-  }
-  return Fields(object, fields.Nested(key));
-}
-
 void ReadNestedBackbone(Fields& fields, std::string_view key, std::optional<BackboneConfig>& to) {
-  std::optional<Fields> encoder = Nested(fields, key);
+  std::optional<Fields> encoder = fields.Object(key);
   if (!encoder) return;
   std::string model_type = "deberta-v2";
   encoder->Text("model_type", model_type);
@@ -75,7 +63,7 @@ void ReadNestedBackbone(Fields& fields, std::string_view key, std::optional<Back
 // The encoder over words; what the file leaves out is as gliner's config.py fills it in.
 void ReadSpanEncoder(Fields& fields, GlinerConfig& config) {
   constexpr std::string_view kKinds[] = {"deberta-v2", "modernbert", "rnn"};
-  std::optional<Fields> context = Nested(fields, "span_encoder_config");
+  std::optional<Fields> context = fields.Object("span_encoder_config");
   if (!context) return;
   ContextEncoderConfig span;
   context->OneOf("model_type", span.kind, kKinds);

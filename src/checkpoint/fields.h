@@ -104,6 +104,19 @@ class Fields {
     to = text;
   }
 
+  // The object at `key` as fields of its own, to be joined when they are read; nullopt, noted, when
+  // it is something else.
+  std::optional<Fields> Object(std::string_view key) {
+    const std::optional<simdjson::dom::element> value = Value(key);
+    if (!value.has_value()) return std::nullopt;
+    simdjson::dom::object object;
+    if (value->get(object) != simdjson::SUCCESS) {
+      Wrong(key, *value, "an object or null");
+      return std::nullopt;
+    }
+    return Fields(object, Nested(key));
+  }
+
   void Wrong(std::string_view key, simdjson::dom::element value, std::string_view wanted) {
     constexpr size_t kShown = 80;
     std::string text = simdjson::minify(value);

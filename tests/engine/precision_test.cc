@@ -72,11 +72,15 @@ std::map<std::tuple<uint64_t, uint64_t, int32_t>, float> AllScores(const Extract
 }
 
 // Weights at random find nothing worth comparing, so all scores are compared.
-TEST(Precision, ShorterTypesStayNearF32OnEveryBackbone) {
+TEST(Precision, ShorterTypesStayNearF32OnEveryBackboneAndHead) {
   const ExtractOptions all{.threshold = 1e-6f, .nested = true, .multi_label = true};
-  for (const char* model : {"bb_albert", "bb_bert", "bb_deberta_v1", "bb_distilbert", "bb_electra",
-                            "bb_lfm2", "bb_llama_causal", "bb_longformer", "bb_modernbert",
-                            "bb_mt5", "bb_roberta", "bb_t5_relu"}) {
+  for (const char* model :
+       {"bb_albert",          "bb_bert",     "bb_deberta_v1",     "bb_distilbert",
+        "bb_electra",         "bb_lfm2",     "bb_llama_causal",   "bb_longformer",
+        "bb_modernbert",      "bb_mt5",      "bb_roberta",        "bb_t5_relu",
+        "bs_plain",           "bs_fusion_a", "bt_plain",          "rs_none",
+        "us_markerV2",        "us_query",    "us_conv_conv",      "us_conv_max",
+        "us_spanenc_deberta", "ut_plain",    "ut_represent_spans"}) {
     const auto expected = MustExtract(MustLoad(GoldenModel(model)), kTexts, kLabels, all);
     for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
       SCOPED_TRACE(std::string(model) + " " + PrecisionName(dtype));
@@ -93,7 +97,7 @@ TEST(Precision, ShorterTypesStayNearF32OnEveryBackbone) {
         }
       }
       EXPECT_GT(count, 100);
-      EXPECT_LT(sum / static_cast<double>(count), dtype == Precision::kBf16 ? 0.02 : 0.1);
+      EXPECT_LT(sum / static_cast<double>(count), dtype == Precision::kBf16 ? 0.03 : 0.1);
     }
   }
 }
