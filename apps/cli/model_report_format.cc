@@ -42,6 +42,7 @@ std::string FormatModelReport(const ModelReport& report) {
   row("architecture", report.architecture);
   row("backbone", report.backbone);
   row("head", report.head);
+  row("labels", report.labels);
   row("tokenizer", report.tokenizer);
   row("words", report.splitter);
   row("longest text", fmt::format("{} words, {} tokens at once; longer ones in windows",
@@ -95,6 +96,7 @@ std::string FormatModelReportJson(const ModelReport& report) {
   string("architecture", report.architecture);
   string("backbone", report.backbone);
   string("head", report.head);
+  string("labels", report.labels);
   string("tokenizer", report.tokenizer);
   string("splitter", report.splitter);
   string("weights_file", report.weights_file);

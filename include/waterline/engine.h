@@ -312,8 +312,11 @@ struct ModelReport {
   std::string architecture;  // "uni-encoder span"
   std::string backbone;      // "bert: 6 layers, hidden 384, 12 heads, feed-forward 1536"
   std::string head;          // "markerV0, spans of up to 12 words, hidden 384, 1 BiLSTM layer"
-  std::string tokenizer;     // "WordPiece, 30522 tokens + 3 added"
-  std::string splitter;      // "whitespace", or "icu (the checkpoint names jieba)"
+  // Where label vectors come from: "read with each text", "bert: 6 layers, ...; WordPiece, ...", or
+  // the labels that are stored.
+  std::string labels;
+  std::string tokenizer;  // "WordPiece, 30522 tokens + 3 added"
+  std::string splitter;   // "whitespace", or "icu (the checkpoint names jieba)"
   std::string weights_file;
   std::string stored_type;            // "f16", or "f16, f32"
   std::string packed_as;              // "bf16" or "int8" for a packed checkpoint (pack.h); else "".

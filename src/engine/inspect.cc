@@ -47,7 +47,8 @@ std::string DescribeHead(const GlinerConfig& c) {
     head += "spans of any width";
     if (c.represent_spans) head += ", scored once more";
   }
-  head += fmt::format(", hidden {}, {}", c.hidden_size, Layers(c.num_rnn_layers, "BiLSTM"));
+  head += fmt::format(", hidden {}", c.hidden_size);
+  if (!HasLabelEncoder(c.architecture)) head += ", " + Layers(c.num_rnn_layers, "BiLSTM");
   if (c.span_encoder && (!tokens || c.represent_spans)) {
     const ContextEncoderConfig& encoder = *c.span_encoder;
     const std::string_view kind = encoder.kind != "rnn"   ? encoder.kind
@@ -56,6 +57,13 @@ std::string DescribeHead(const GlinerConfig& c) {
     head += fmt::format(", spans read from {} of hidden {}", Layers(encoder.encoder.layers, kind),
                         encoder.encoder.hidden_size);
   }
+  if (HasLabelEncoder(c.architecture) && !c.post_fusion_schema.empty()) {
+    head += fmt::format(", labels and words fused by {}", c.post_fusion_schema);
+  }
+  if (FindsRelations(c.architecture)) {
+    head += fmt::format(", relations of layer {}{}", c.relations_layer,
+                        c.triples_layer.empty() ? "" : ", scored by " + c.triples_layer);
+  }
   return head;
 }
 
@@ -63,6 +71,19 @@ std::string DescribeSplitter(WordSplitter splitter, const GlinerConfig& config) 
   const std::string used = UsesIcu(splitter, config) ? "icu" : "whitespace";
   if (used == config.words_splitter_type) return used;
   return fmt::format("{} (the checkpoint names {})", used, config.words_splitter_type);
+}
+
+std::string DescribeLabels(const Checkpoint& checkpoint) {
+  switch (checkpoint.label_source) {
+    case LabelSource::kEncoder:
+      return fmt::format("{}; {}", DescribeBackbone(checkpoint.labels_backbone),
+                         checkpoint.labels_tokenizer->Describe());
+    case LabelSource::kStored:
+      return fmt::format("stored: {}", fmt::join(checkpoint.config.classes, ", "));
+    case LabelSource::kPrompt:
+      break;
+  }
+  return "read with each text";
 }
 
 Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions& options) {
@@ -89,6 +110,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   report.architecture = ArchitectureName(checkpoint->config.architecture);
   report.backbone = DescribeBackbone(checkpoint->backbone);
   report.head = DescribeHead(checkpoint->config);
+  report.labels = DescribeLabels(*checkpoint);
   report.tokenizer = checkpoint->tokenizer->Describe();
   report.splitter = DescribeSplitter(settings->splitter, checkpoint->config);
   report.weights_file = checkpoint->files.weights.string();
