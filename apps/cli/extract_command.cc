@@ -64,7 +64,7 @@ class Run {
     const Clock::time_point load = Clock::now();
     Result<Engine> engine = Engine::Load(arguments_.model, arguments_.engine);
     if (!engine.ok()) return Fail(engine.error());
-    const Result<void> vectors = LoadLabelVectors(*engine, arguments_, input_);
+    const Result<void> vectors = PrepareLabelVectors(*engine, arguments_, input_);
     if (!vectors.ok()) return Fail(vectors.error());
     format_.files = input_.files;
     format_.labels = input_.labels;

@@ -19,4 +19,18 @@ Result<void> LoadLabelVectors(const Engine& engine, const RunArguments& argument
   return {};
 }
 
+Result<void> PrepareLabelVectors(const Engine& engine, const RunArguments& arguments,
+                                 RunInput& input) {
+  if (!arguments.label_vectors.empty() || input.labels.empty()) {
+    return LoadLabelVectors(engine, arguments, input);
+  }
+  Result<LabelVectors> vectors = engine.EmbedLabels(input.labels);
+  if (vectors.ok()) {
+    input.vectors = *std::move(vectors);
+  } else if (vectors.error().code != Code::kUnsupported) {
+    return vectors.error();
+  }
+  return {};
+}
+
 }  // namespace waterline::cli

@@ -13,4 +13,10 @@ namespace waterline::cli {
 // Errors: as Engine::LoadLabels.
 Result<void> LoadLabelVectors(const Engine& engine, const RunArguments& arguments, RunInput& input);
 
+// The same; without --label-vectors a label encoder reads the labels of `input` now, once for all
+// windows of the input. Models without one read labels with each text.
+// Errors: as Engine::LoadLabels and Engine::EmbedLabels.
+Result<void> PrepareLabelVectors(const Engine& engine, const RunArguments& arguments,
+                                 RunInput& input);
+
 }  // namespace waterline::cli

@@ -21,7 +21,7 @@ struct RunInput {
   std::vector<std::string> files;  // At least one; "-" is standard input.
   std::vector<Label> labels;       // May be empty where lines of JSONL may have their own.
   std::vector<std::string> relations;
-  std::optional<LabelVectors> vectors;  // Of --label-vectors, once they are loaded.
+  std::optional<LabelVectors> vectors;  // Once they are loaded or made.
 };
 
 // Warns of names that were given twice; `what` says of what they are.

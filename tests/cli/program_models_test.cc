@@ -402,5 +402,28 @@ TEST(Inspect, TellsTheWordSplitter) {
               HasSubstr("icu (the checkpoint names whitespace)"));
 }
 
+// Tokens that a run over `texts` equal lines encodes, those of labels included.
+int64_t TokensOf(int texts) {
+  const Scratch scratch;
+  std::string input;
+  for (int i = 0; i < texts; ++i) input += std::string(kSentence) + "\n";
+  const Outcome run =
+      RunProgram({"extract", "--lines", "--model", Model("bs_plain"), "--labels", "person,place",
+                  "--stats-json", scratch.Path("stats"), "-o", scratch.Path("found")},
+                 input);
+  EXPECT_EQ(run.status, 0) << run.err;
+  dom::parser parser;
+  dom::element stats;
+  EXPECT_EQ(parser.load(scratch.Path("stats")).get(stats), simdjson::SUCCESS);
+  return int64_t(stats["tokens"]);
+}
+
+// Lines are read 256 at a time, each window with a call of its own.
+TEST(LabelVectors, AreMadeOnceForAllWindowsOfTheInput) {
+  const int64_t of_a_text = TokensOf(2) - TokensOf(1);
+  EXPECT_GT(TokensOf(1), of_a_text);
+  EXPECT_EQ(TokensOf(600), TokensOf(1) + 599 * of_a_text);
+}
+
 }  // namespace
 }  // namespace waterline::cli
