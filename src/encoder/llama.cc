@@ -9,28 +9,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "encoder/pre_norm.h"
 
 namespace waterline {
 
 Result<std::unique_ptr<Encoder>> PreNorm::MakeLlama(const BackboneConfig& config, Binder weights,
                                                     std::pmr::memory_resource* memory) {
-  Result<std::unique_ptr<PreNorm>> started = Start(config, memory);
+  Result<std::unique_ptr<PreNorm>> started = StartCausal(config, weights, memory);
   if (!started.ok()) return started.error();
   PreNorm& model = **started;
   const int64_t D = config.hidden_size, F = config.intermediate, d = config.head_width();
   const int64_t wide = config.heads * d, narrow = config.key_heads * d;
-  if (d % 2 != 0) {
-    return Error{Code::kBadModel, fmt::format("heads of width {} cannot be rotated", d)};
-  }
   const bool output_bias = config.attention_bias && config.model_type != "qwen2";
-  model.key_heads_ = static_cast<int>(config.key_heads);
-  model.causal_ = true;
-  model.taps_normalised_ = true;
-  model.longest_ = std::min(config.max_positions, kLongestSequence);
-  model.words_ = weights.TableInFile("embed_tokens.weight", config.vocab_size, D);
   const MatView angles = model.Angles(config.rope, d);
   for (int64_t i = 0; i < config.layers; ++i) {
     Binder l = weights.In(fmt::format("layers.{}", i));

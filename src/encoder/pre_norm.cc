@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -147,6 +148,23 @@ Result<std::unique_ptr<PreNorm>> PreNorm::Start(const BackboneConfig& config,
   model->act_ = *act;
   model->scale_ = 1.f / std::sqrt(static_cast<float>(config.head_width()));
   return model;
+}
+
+Result<std::unique_ptr<PreNorm>> PreNorm::StartCausal(const BackboneConfig& config, Binder& weights,
+                                                      std::pmr::memory_resource* memory) {
+  Result<std::unique_ptr<PreNorm>> started = Start(config, memory);
+  if (!started.ok()) return started.error();
+  if (config.head_width() % 2 != 0) {
+    return Error{Code::kBadModel,
+                 fmt::format("heads of width {} cannot be rotated", config.head_width())};
+  }
+  PreNorm& model = **started;
+  model.key_heads_ = static_cast<int>(config.key_heads);
+  model.causal_ = true;
+  model.taps_normalised_ = true;
+  model.longest_ = std::min(config.max_positions, kLongestSequence);
+  model.words_ = weights.TableInFile("embed_tokens.weight", config.vocab_size, config.hidden_size);
+  return started;
 }
 
 MatView PreNorm::Angles(const Rope& rope, int64_t head_width) {

@@ -58,6 +58,9 @@ class PreNorm final : public Encoder, public RowEncoder {
   // An encoder without weights. Errors: as all.
   static Result<std::unique_ptr<PreNorm>> Start(const BackboneConfig& config,
                                                 std::pmr::memory_resource* memory);
+  // The same for decoders with rotated, grouped heads, with their word embeddings.
+  static Result<std::unique_ptr<PreNorm>> StartCausal(const BackboneConfig& config, Binder& weights,
+                                                      std::pmr::memory_resource* memory);
   // Everything but the table of embeddings. Errors: as all.
   Result<void> BindModernBert(const BackboneConfig& config, Binder weights);
   // Rows in sequences, and the index of each in its own.
