@@ -1,0 +1,138 @@
+// The machine instructions kernels are written in, emulated. src/kernels/cuda/ptx/gpu.h has the
+// same names in PTX; the include path chooses. Register layouts follow the PTX ISA, "Warp Level
+// Matrix Multiply-Accumulate Instructions", m16n8k16 and ldmatrix. SPDX-License-Identifier:
+// Apache-2.0
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "fake_cuda.h"
+
+struct MmaArgs {
+  float* d;
+  const uint32_t *a, *b;
+};
+EMU_PLAIN inline float Bf16ToFloat(uint16_t v) {
+  const uint32_t w = uint32_t{v} << 16;
+  float f;
+  std::memcpy(&f, &w, 4);
+  return f;
+}
+EMU_PLAIN inline uint16_t FloatToBf16(float f) {  // Round to nearest even; NaN stays NaN.
+  uint32_t w;
+  std::memcpy(&w, &f, 4);
+  if ((w & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>(w >> 16 | 0x40);
+  return static_cast<uint16_t>((w + 0x7fff + (w >> 16 & 1)) >> 16);
+}
+// Two values in a register, the first in the low half.
+EMU_PLAIN inline uint32_t PackBf16(float lo, float hi) {
+  return FloatToBf16(lo) | uint32_t{FloatToBf16(hi)} << 16;
+}
+
+// d += a b, a [16,16] row major, b [16,8], bf16 in, float accumulators.
+EMU_PLAIN inline void ApplyMma(void* const* lane, uint32_t) {
+  float a[16][16], b[16][8], d[16][8];
+  for (int l = 0; l < 32; ++l) {
+    const auto& x = *static_cast<MmaArgs*>(lane[l]);
+    const int g = l >> 2, t = (l & 3) * 2;
+    for (int e = 0; e < 2; ++e) {
+      a[g][t + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[0] >> 16 * e));
+      a[g + 8][t + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[1] >> 16 * e));
+      a[g][t + 8 + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[2] >> 16 * e));
+      a[g + 8][t + 8 + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[3] >> 16 * e));
+      b[t + e][g] = Bf16ToFloat(static_cast<uint16_t>(x.b[0] >> 16 * e));
+      b[t + 8 + e][g] = Bf16ToFloat(static_cast<uint16_t>(x.b[1] >> 16 * e));
+      d[g][t + e] = x.d[e];
+      d[g + 8][t + e] = x.d[2 + e];
+    }
+  }
+  for (int i = 0; i < 16; ++i)
+    for (int k = 0; k < 16; ++k)
+      for (int j = 0; j < 8; ++j) d[i][j] += a[i][k] * b[k][j];
+  for (int l = 0; l < 32; ++l) {
+    const auto& x = *static_cast<MmaArgs*>(lane[l]);
+    const int g = l >> 2, t = (l & 3) * 2;
+    for (int e = 0; e < 2; ++e) {
+      x.d[e] = d[g][t + e];
+      x.d[2 + e] = d[g + 8][t + e];
+    }
+  }
+  ++emu::counters.mma;
+}
+EMU_PLAIN inline void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  const uint32_t b[2] = {b0, b1};
+  MmaArgs x{d, a, b};
+  emu::WarpOp(~0u, 0, "mma", &x, ApplyMma);
+}
+
+struct LdArgs {
+  uint32_t* r;
+  const unsigned char* row;
+  bool transposed;
+};
+EMU_PLAIN inline void ApplyLd(void* const* lane, uint32_t) {
+  uint16_t m[4][8][8];
+  for (int i = 0; i < 4; ++i) {
+    uint64_t banks = 0;  // Of 16-byte columns: eight rows are read in one phase.
+    for (int r = 0; r < 8; ++r) {
+      const auto* row = static_cast<LdArgs*>(lane[i * 8 + r])->row;
+      const auto address = reinterpret_cast<uintptr_t>(row);
+      if (address & 15) emu::Fail("ldmatrix row is not aligned to 16 bytes");
+      const unsigned char* base = emu::now.dynamic_shared;
+      if (row < base || row + 16 > base + emu::now.dynamic_bytes)
+        emu::Fail("ldmatrix reads outside the block's dynamic shared memory");
+      const int column = static_cast<int>((row - base) >> 4 & 7);
+      if (banks >> column & 1) ++emu::counters.ldmatrix_conflicts;
+      banks |= uint64_t{1} << column;
+      if (emu::on_read) emu::on_read(row, 16, (emu::now.index & ~31) + i * 8 + r);
+      std::memcpy(m[i][r], row, 16);
+    }
+  }
+  for (int l = 0; l < 32; ++l) {
+    auto& x = *static_cast<LdArgs*>(lane[l]);
+    for (int i = 0; i < 4; ++i) {
+      const int r = l >> 2, c = (l & 3) * 2;
+      const uint16_t lo = x.transposed ? m[i][c][r] : m[i][r][c];
+      const uint16_t hi = x.transposed ? m[i][c + 1][r] : m[i][r][c + 1];
+      x.r[i] = lo | uint32_t{hi} << 16;
+    }
+  }
+  ++emu::counters.ldmatrix;
+}
+// Four 8x8 matrices; lane l names the row l % 8 of matrix l / 8.
+EMU_PLAIN inline void LoadMatrix(uint32_t (&r)[4], const void* row) {
+  LdArgs x{r, static_cast<const unsigned char*>(row), false};
+  emu::WarpOp(~0u, 0, "ldmatrix", &x, ApplyLd);
+}
+EMU_PLAIN inline void LoadMatrixTransposed(uint32_t (&r)[4], const void* row) {
+  LdArgs x{r, static_cast<const unsigned char*>(row), true};
+  emu::WarpOp(~0u, 0, "ldmatrix.trans", &x, ApplyLd);
+}
+
+// 16 bytes from global to shared memory; zeros when !valid (then `from` is not read).
+EMU_PLAIN inline void CopyAsync16(void* to, const void* from, bool valid) {
+  emu::CopyAsync(to, from, 16, valid);
+}
+EMU_PLAIN inline void CopyAsyncCommit() { emu::CopyCommit(); }
+template <int kPending>
+EMU_PLAIN inline void CopyAsyncWait() {
+  emu::CopyWait(kPending);
+}
+
+template <class T>
+EMU_PLAIN inline T* DynamicShared() {
+  return reinterpret_cast<T*>(emu::now.dynamic_shared);
+}
+EMU_PLAIN inline float Exp2(float v) { return exp2f(v); }
+
+// kernel<<<grid, block, shared, stream>>>(args...), as a function both compilers accept.
+template <class... P, class... A>
+cudaError_t Launch(void (*kernel)(P...), const char* name, dim3 grid, dim3 block, size_t shared,
+                   cudaStream_t stream, A&&... args) {
+  std::tuple<P...> copy(std::forward<A>(args)...);
+  return fake_cuda::Enqueue(
+      reinterpret_cast<const void*>(kernel), name, grid, block, shared, stream, [=] {
+        auto local = copy;  // On the host's stack, where racecheck expects arguments.
+        emu::RunGrid(name, grid, block, shared, [&] { std::apply(kernel, local); });
+      });
+}
