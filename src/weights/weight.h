@@ -55,6 +55,8 @@ struct FileTable {
   const TensorFile* file = nullptr;
   const StoredTensor* tensor = nullptr;  // [rows, cols]; nullptr when the file lacks it.
   std::string_view name = {};            // Of the tensor; lives as long as the file.
+  // All rows, in the memory of kernels that cannot wait for the file; nullptr for those of a CPU.
+  const std::byte* resident = nullptr;
 
   size_t row_bytes() const {
     return tensor == nullptr ? 0 : static_cast<size_t>(cols) * DtypeBytes(tensor->type);
