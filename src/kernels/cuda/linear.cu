@@ -97,10 +97,12 @@ struct F32Product {
   struct Outputs {
     uint32_t big[2], small[2];
   };
+  // big is rounded to nearest, so small has at most 12 bits and either sign: dropping its last one
+  // is no bias. Integer arithmetic is half of what cvt.rna takes. It may turn a NaN to a big of
+  // zero, but small is a NaN then.
   static __device__ __forceinline__ void Split(uint32_t raw, uint32_t& big, uint32_t& small) {
-    const float f = __uint_as_float(raw);
-    big = FloatToTf32(f);
-    small = FloatToTf32(f - __uint_as_float(big));
+    big = (raw + 0x1000) & 0xffffe000;
+    small = __float_as_uint(__uint_as_float(raw) - __uint_as_float(big)) & 0xffffe000;
   }
   static __device__ __forceinline__ void Take(const uint32_t (&raw)[4], Rows& rows) {
 #pragma unroll
