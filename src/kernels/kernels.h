@@ -147,6 +147,8 @@ struct LinearParts {
 // What a kernel makes of the numbers it multiplies with weights.
 struct Rounding {
   bool bf16 = false;
+  bool f16 = false;
+  bool tf32 = false;
   // Each row to multiples of its largest magnitude / levels; 0 for no such rounding.
   int32_t levels = 0;
 };
