@@ -82,15 +82,21 @@ void FillAttentionTiles(SequenceBegins begins, std::span<AttentionTile> tiles) {
   });
 }
 
-cudaError_t PrepareAttention() { return PrepareAttentionF32(); }
+cudaError_t PrepareAttention() {
+  if (const cudaError_t error = PrepareAttentionF32()) return error;
+  return PrepareAttentionMma();
+}
 
 cudaError_t Attention(const AttentionArgs& args, std::span<const AttentionTile> tiles,
-                      AttentionOperand, MatView out, cudaStream_t stream) {
+                      AttentionOperand operand, MatView out, cudaStream_t stream) {
   if (tiles.empty() || args.q.empty()) return cudaSuccess;
   const DeviceAttention x = OnDevice(args, tiles, out);
   if (x.width > kWidestAttentionHead) return cudaErrorInvalidValue;
   const dim3 grid(static_cast<unsigned>(tiles.size()), static_cast<unsigned>(args.heads));
-  return AttentionF32(x, grid, stream);
+  if (operand == AttentionOperand::kF32 || x.width > kWidestMmaHead) {
+    return AttentionF32(x, grid, stream);
+  }
+  return AttentionMma(x, grid, operand, stream);
 }
 
 }  // namespace waterline::cuda

@@ -14,8 +14,8 @@
 
 namespace waterline::cuda {
 
-// What products of queries, keys and values are made of; sums are f32. Today all are multiplied in
-// f32.
+// What products of queries, keys and values are made of; sums are f32. Heads wider than 128 are
+// multiplied in f32 whatever is asked for.
 enum class AttentionOperand { kF32, kBf16, kF16 };
 
 inline constexpr int kAttentionQueries = 64;

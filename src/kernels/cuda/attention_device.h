@@ -105,7 +105,12 @@ __device__ __forceinline__ void StoreQuad(float* to, float4 v, int left, bool qu
 
 // Loads every kernel of a file; see PrepareAttention.
 cudaError_t PrepareAttentionF32();
+cudaError_t PrepareAttentionMma();
 
 cudaError_t AttentionF32(const DeviceAttention& x, dim3 grid, cudaStream_t stream);
+// bf16 or f16; heads of at most kWidestMmaHead.
+inline constexpr int kWidestMmaHead = 128;
+cudaError_t AttentionMma(const DeviceAttention& x, dim3 grid, AttentionOperand operand,
+                         cudaStream_t stream);
 
 }  // namespace waterline::cuda

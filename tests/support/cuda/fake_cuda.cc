@@ -182,6 +182,10 @@ cudaError_t cudaSetDevice(int d) {
   if (cudaError_t e = Begin("cudaSetDevice")) return e;
   return d == 0 ? cudaSuccess : End(cudaErrorInvalidValue);
 }
+cudaError_t cudaGetDevice(int* d) {
+  *d = 0;
+  return Begin("cudaGetDevice");
+}
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int) {
   if (cudaError_t e = Begin("cudaDeviceGetAttribute")) return e;
   const int sm = device.options.sm;
