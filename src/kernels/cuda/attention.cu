@@ -93,7 +93,7 @@ cudaError_t Attention(const AttentionArgs& args, std::span<const AttentionTile> 
   const DeviceAttention x = OnDevice(args, tiles, out);
   if (x.width > kWidestAttentionHead) return cudaErrorInvalidValue;
   const dim3 grid(static_cast<unsigned>(tiles.size()), static_cast<unsigned>(args.heads));
-  if (operand == AttentionOperand::kF32 || x.width > kWidestMmaHead) {
+  if (operand == AttentionOperand::kF32 || x.width > kWidestMmaHead || !x.quads) {
     return AttentionF32(x, grid, stream);
   }
   return AttentionMma(x, grid, operand, stream);

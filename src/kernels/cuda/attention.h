@@ -14,8 +14,9 @@
 
 namespace waterline::cuda {
 
-// What products of queries, keys and values are made of; sums are f32. Heads wider than 128 are
-// multiplied in f32 whatever is asked for.
+// What products of queries, keys and values are made of; sums are f32. Multiplied in f32 whatever
+// is asked for are heads wider than 128, and those whose rows cannot be read 16 bytes at a time: of
+// a width, or in a matrix whose stride or begin, is no multiple of 4 floats.
 enum class AttentionOperand { kF32, kBf16, kF16 };
 
 inline constexpr int kAttentionQueries = 64;
@@ -33,8 +34,8 @@ int64_t CountAttentionTiles(SequenceBegins begins);
 // room for as many as CountAttentionTiles says. The order changes no result.
 void FillAttentionTiles(SequenceBegins begins, std::span<AttentionTile> tiles);
 
-// Once before Attention, on the device that will run it; one kind of device a process. Loads all
-// kernels, lets them have the shared memory they need and picks the tiles that fit the device.
+// Once before Attention, on the device that will run it: loads all kernels and lets them have the
+// shared memory they need.
 cudaError_t PrepareAttention();
 
 // out = attention of args, for all heads; first_head, end_head and scratch are ignored. Matrices,

@@ -108,7 +108,7 @@ cudaError_t PrepareAttentionF32();
 cudaError_t PrepareAttentionMma();
 
 cudaError_t AttentionF32(const DeviceAttention& x, dim3 grid, cudaStream_t stream);
-// bf16 or f16; heads of at most kWidestMmaHead.
+// bf16 or f16; heads of at most kWidestMmaHead, in quads.
 inline constexpr int kWidestMmaHead = 128;
 cudaError_t AttentionMma(const DeviceAttention& x, dim3 grid, AttentionOperand operand,
                          cudaStream_t stream);

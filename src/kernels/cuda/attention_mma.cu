@@ -15,16 +15,13 @@
 //
 // Numerics  products of rounded numbers, f32 sums, f32 online softmax; weights are rounded before
 //           they meet the values. Columns past a narrower head are zeros.
-// Memory    a block reads Q once, K, V and kKeys rows of each table once a tile, as f32, mostly
-// from
-//           L2: 128 KiB a tile of 64 keys and 64 columns, to 144 mma of each warp. Rows in shared
-//           memory are padded by 16 bytes, so that ldmatrix has no bank conflicts; the scatter has
-//           some of two ways.
-// Only hardware can tell whether loads are early enough, and whether 64 or 32 keys are faster where
-// both fit twice.
+// Memory    a block reads its queries once, and K, V and kKeys rows of each table once a tile, as
+//           f32, mostly from L2: 32 KiB a tile of 32 keys and 64 columns, to 76 mma of each warp.
+//           Rows in shared memory are padded by 16 bytes, so that ldmatrix has no bank conflicts;
+//           the scatter has some of two ways. Heads of 64 take 46 KiB with both position terms (two
+//           blocks of at most 255 registers a multiprocessor), 9 KiB without.
+// Only hardware can tell whether loads are early enough, and what the barriers cost.
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
-
 #include "kernels/cuda/attention_device.h"
 
 namespace waterline::cuda {
@@ -50,12 +47,13 @@ struct F16 {
 
 // Dynamic shared memory: keys, values, biases of the tile's distances, and where there are position
 // terms the tile of scores and a band for each of the two.
-template <int kHead, int kKeys>
+template <int kHead>
 struct Layout {
-  static constexpr int kRow = kHead + 8;          // Of 16-bit numbers.
-  static constexpr int kBand = kQueries + kKeys;  // One more than needed: a multiple of kKeys.
-  static constexpr int kScoreRow = kKeys + 8;     // 8 modulo 32 floats: see the softmax.
-  static constexpr int kTile = kKeys * kRow * 2;  // Bytes.
+  static constexpr int kKeys = kHead == 32 ? 64 : 32;  // More would not leave room for two blocks.
+  static constexpr int kRow = kHead + 8;               // Of 16-bit numbers.
+  static constexpr int kBand = kQueries + kKeys;       // One more than needed: a multiple of kKeys.
+  static constexpr int kScoreRow = kKeys + 8;          // 8 modulo 32 floats: see the softmax.
+  static constexpr int kTile = kKeys * kRow * 2;       // Bytes.
   static constexpr int kBias = 2 * kTile;
   static constexpr int kScore = kBias + kBand * 4;
   static constexpr int kBands = kScore + kQueries * kScoreRow * 4;
@@ -123,15 +121,23 @@ __device__ __forceinline__ void LoadQueries(uint32_t (&a)[kHead / 16][4], const 
     for (int e = 0; e < 4; ++e) {
       const int row = i + (lane >> 2) + (e & 1) * 8;
       const int column = k * 16 + (lane & 3) * 2 + (e >> 1) * 8;
-      const float* from = part.q + row * x.q_stride + column;
-      const int left = row < part.queries ? x.width - column : 0;
-      a[k][e] = Operand::Pack(left > 0 ? from[0] : 0, left > 1 ? from[1] : 0);
+      float2 pair = {0, 0};
+      if (row < part.queries && column < x.width) {
+        pair = *reinterpret_cast<const float2*>(part.q + row * x.q_stride + column);
+      }
+      a[k][e] = Operand::Pack(pair.x, pair.y);
     }
 }
 
-template <class Operand, int kHead, int kKeys, bool kPositions>
-__global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
-  using L = Layout<kHead, kKeys>;
+// Blocks of a multiprocessor; registers for more would be too few.
+template <int kHead, bool kPositions>
+inline constexpr int kBlocks = kHead <= 64 && !kPositions ? 3 : 2;
+
+template <class Operand, int kHead, bool kPositions>
+__global__ void __launch_bounds__(kThreads, kBlocks<kHead, kPositions>)
+    AttendMma(DeviceAttention x) {
+  using L = Layout<kHead>;
+  constexpr int kKeys = L::kKeys;
   unsigned char* const shared = DynamicShared<unsigned char>();
   const auto numbers = [&](int byte) { return reinterpret_cast<uint16_t*>(shared + byte); };
   uint16_t* const keys = numbers(0);
@@ -155,7 +161,7 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
   float top[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  // Of rows g and g + 8.
 
   using Rows = Arriving<Operand, kHead, kKeys>;
-  constexpr bool kBandWaits = kHead * kKeys <= 2048;  // Registers allow it.
+  constexpr bool kWait = !kPositions || kHead < 128;  // Registers allow it.
   const auto load_keys = [&](Rows& rows, const float* from, int64_t stride, int j0) {
     rows.Load(x, [&](int r) { return j0 + r < part.keys ? from + (j0 + r) * stride : nullptr; });
   };
@@ -166,8 +172,7 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
               [&](int r) { return column + BucketOf(x, i0 - j0 - (kKeys - 1) + u + r) * stride; });
   };
 
-  if (part.first_key <
-      part.end_key) {  // What the first barrier expects, and the ring but its new rows.
+  if (part.first_key < part.end_key) {  // What the first phase reads, and the older rows of `far`.
     Rows rows;
     load_keys(rows, part.k, x.k_stride, part.first_key);
     rows.Store(keys);
@@ -198,12 +203,9 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
 
     float a[kKeys / 8][4];
     {
-      Rows new_values, new_far;
-      load_keys(new_values, part.v, x.v_stride, j0);
-      if (c2p) {
-        load_band(new_far, x.far, x.far_stride, j0, 0);
-        if (!kBandWaits) new_far.Store(far + ring * L::kRow);
-      }
+      Rows rows;
+      if (c2p) load_band(rows, x.far, x.far_stride, j0, 0);
+      if (c2p && !kWait) rows.Store(far + ring * L::kRow);
       if (x.bias != nullptr) {
         for (int u = tid; u < L::kBand; u += kThreads) {
           bias[u] = x.bias[BucketOf(x, i0 - j0 - (kKeys - 1) + u) * x.bias_stride + part.head];
@@ -211,8 +213,8 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
       }
 
       if (p2c) {  // This warp's 16 keys (and part of the band), scattered to scores[r][c].
-        constexpr int kGroups = kKeys / 16, kParts = kWarps / kGroups, kBlocks = 10 / kParts;
-        const int c0 = warp % kGroups * 16, first = warp / kGroups * kBlocks;
+        constexpr int kGroups = kKeys / 16, kParts = kWarps / kGroups, kColumns = 10 / kParts;
+        const int c0 = warp % kGroups * 16, first = warp / kGroups * kColumns;
         const int u0 = kKeys - 16 - c0 + first * 8;
         uint32_t k[kHead / 16][4];
 #pragma unroll
@@ -223,7 +225,7 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
         const int r0 = first * 8 + t + g - 15;
         float* const corner = scores + r0 * L::kScoreRow + c0 + g;
 #pragma unroll
-        for (int n = 0; n < kBlocks; ++n) {
+        for (int n = 0; n < kColumns; ++n) {
           float d[4];
           Product<Operand, kHead>(d, k, band_row(near, u0 + n * 8), lane);
 #pragma unroll
@@ -237,63 +239,73 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
             }
         }
       }
+      if (c2p && kWait) rows.Store(far + ring * L::kRow);
+      load_keys(rows, part.v, x.v_stride, j0);
+      if (!kWait) rows.Store(values);
       if (active) {
 #pragma unroll
         for (int n = 0; n < kKeys / 8; ++n) {
           Product<Operand, kHead>(a[n], q, keys + n * 8 * L::kRow, lane);
         }
       }
-      new_values.Store(values);
-      if (kBandWaits && c2p) new_far.Store(far + ring * L::kRow);
+      if (kWait) rows.Store(values);
     }
     __syncthreads();
 
-    Rows new_keys, new_near;
+    Rows rows;
     const bool more = j0 + kKeys < part.end_key;
-    if (more) {
-      load_keys(new_keys, part.k, x.k_stride, j0 + kKeys);
-      if (p2c) {
-        load_band(new_near, x.near, x.near_stride, j0 + kKeys, 0);
-        if (!kBandWaits) new_near.Store(near + next_ring * L::kRow);
+    if (more && p2c) load_band(rows, x.near, x.near_stride, j0 + kKeys, 0);
+    if (more && p2c && !kWait) rows.Store(near + next_ring * L::kRow);
+    if (c2p && active) {  // This warp's 16 queries; each entry belongs to one lane.
+      // Entry (g + 8 h, u = 8 n + t + e) belongs to column r - u + kKeys - 1.
+      const int first = g - t + kKeys - 1;
+      float* const corner = scores + (warp * kWarpQueries + g) * L::kScoreRow + first;
+#pragma unroll
+      for (int n = 0; n < kKeys / 8 + 2; ++n) {
+        float d[4];
+        Product<Operand, kHead>(d, q, band_row(far, warp * kWarpQueries + n * 8), lane);
+#pragma unroll
+        for (int h = 0; h < 2; ++h)
+#pragma unroll
+          for (int e = 0; e < 2; ++e) {
+            const int c = first + (h - n) * 8 - e;
+            if (n < h || n > kKeys / 8 + h || c < 0 || c >= kKeys) continue;
+            float& score = corner[h * 8 * L::kScoreRow + (h - n) * 8 - e];
+            score = p2c ? score + d[h * 2 + e] : d[h * 2 + e];
+          }
       }
+      __syncwarp();
+    }
+    if (more) {
+      if (p2c && kWait) rows.Store(near + next_ring * L::kRow);
+      load_keys(rows, part.k, x.k_stride, j0 + kKeys);
+      if (!kWait) rows.Store(keys);
     }
     if (active) {
-      // This warp's 16 queries; each entry belongs to one lane.
-      if (c2p) {
-        // Entry (g + 8 h, u = 8 n + t + e) belongs to column r - u + kKeys - 1.
-        const int first = g - t + kKeys - 1;
-        float* const corner = scores + (warp * kWarpQueries + g) * L::kScoreRow + first;
-#pragma unroll
-        for (int n = 0; n < kKeys / 8 + 2; ++n) {
-          float d[4];
-          Product<Operand, kHead>(d, q, band_row(far, warp * kWarpQueries + n * 8), lane);
-#pragma unroll
-          for (int h = 0; h < 2; ++h)
-#pragma unroll
-            for (int e = 0; e < 2; ++e) {
-              const int c = first + (h - n) * 8 - e;
-              if (n < h || n > kKeys / 8 + h || c < 0 || c >= kKeys) continue;
-              float& score = corner[h * 8 * L::kScoreRow + (h - n) * 8 - e];
-              score = p2c ? score + d[h * 2 + e] : d[h * 2 + e];
-            }
-        }
-        __syncwarp();
-      }
-
       // Online softmax. Rows 8 floats apart modulo 32 make these 8-byte reads free of conflicts.
-      const bool all_seen = AllSee(x, part, j0, kKeys);
+      const int r0 = warp * kWarpQueries + g;
+      const auto each = [&](auto change) {  // Entry a[n][e] has row r and column c of the tile.
+#pragma unroll
+        for (int n = 0; n < kKeys / 8; ++n)
+#pragma unroll
+          for (int e = 0; e < 4; ++e)
+            change(a[n][e], r0 + (e >> 1) * 8, n * 8 + t + (e & 1), e >> 1);
+      };
+      if constexpr (kPositions) {
+        each([&](float& v, int r, int c, int) { v += scores[r * L::kScoreRow + c]; });
+      }
+      if (x.bias != nullptr)
+        each([&](float& v, int r, int c, int) { v += bias[r - c + kKeys - 1]; });
+      if (!AllSee(x, part, j0, kKeys)) {
+        each([&](float& v, int r, int c, int) {
+          if (!Sees(x, part, i0 + r, j0 + c)) v = -INFINITY;
+        });
+      }
       float peak[2] = {top[0], top[1]};
-#pragma unroll
-      for (int n = 0; n < kKeys / 8; ++n)
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const int r = warp * kWarpQueries + g + (e >> 1) * 8, c = n * 8 + t + (e & 1);
-          if constexpr (kPositions) a[n][e] += scores[r * L::kScoreRow + c];
-          if (x.bias != nullptr) a[n][e] += bias[r - c + kKeys - 1];
-          a[n][e] *= x.scale_log2;
-          if (!all_seen && !Sees(x, part, i0 + r, j0 + c)) a[n][e] = -INFINITY;
-          peak[e >> 1] = fmaxf(peak[e >> 1], a[n][e]);
-        }
+      each([&](float& v, int, int, int h) {
+        v *= x.scale_log2;
+        peak[h] = fmaxf(peak[h], v);
+      });
       float base[2];
 #pragma unroll
       for (int h = 0; h < 2; ++h) {
@@ -309,13 +321,10 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
           o[n][h * 2 + 1] *= shrink;
         }
       }
-#pragma unroll
-      for (int n = 0; n < kKeys / 8; ++n)
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          a[n][e] = Exp2(a[n][e] - base[e >> 1]);
-          sum[e >> 1] += a[n][e];
-        }
+      each([&](float& v, int, int, int h) {
+        v = Exp2(v - base[h]);
+        sum[h] += v;
+      });
 
 #pragma unroll
       for (int k = 0; k < kKeys / 16; ++k) {
@@ -334,10 +343,7 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
         }
       }
     }
-    if (more) {
-      new_keys.Store(keys);
-      if (kBandWaits && p2c) new_near.Store(near + next_ring * L::kRow);
-    }
+    if (more && kWait) rows.Store(keys);
     ring = next_ring;
     __syncthreads();
   }
@@ -353,80 +359,59 @@ __global__ void __launch_bounds__(kThreads, 2) AttendMma(DeviceAttention x) {
 #pragma unroll
     for (int n = 0; n < kHead / 8; ++n) {
       const float2 pair = {o[n][h * 2] * inverse, o[n][h * 2 + 1] * inverse};
-      const int columns = x.width - n * 8 - t;
-      if (x.quads) {
-        if (columns > 0) *reinterpret_cast<float2*>(row + n * 8) = pair;
-      } else {
-        if (columns > 0) row[n * 8] = pair.x;
-        if (columns > 1) row[n * 8 + 1] = pair.y;
-      }
+      if (n * 8 + t < x.width) *reinterpret_cast<float2*>(row + n * 8) = pair;
     }
   }
 }
 
-// Keys of a tile with position terms and heads of 64. 64 where two blocks fit a multiprocessor, as
-// on sm_80 and sm_90; 32 on sm_86, sm_89 and sm_120.
-std::atomic<bool> wide_tiles = false;
-constexpr int kReserved = 1024;  // Bytes of shared memory that the driver takes for each block.
-
-template <class Operand, int kHead, int kKeys, bool kPositions>
+template <class Operand, int kHead, bool kPositions>
 struct Variant {
-  static cudaError_t Prepare(int most) {
-    constexpr int kBytes = Layout<kHead, kKeys>::Bytes(kPositions ? 2 : 0);
+  static cudaError_t Prepare() {
     return cudaFuncSetAttribute(
-        reinterpret_cast<const void*>(&AttendMma<Operand, kHead, kKeys, kPositions>),
-        cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes < most ? kBytes : most);
+        reinterpret_cast<const void*>(&AttendMma<Operand, kHead, kPositions>),
+        cudaFuncAttributeMaxDynamicSharedMemorySize, Layout<kHead>::Bytes(kPositions ? 2 : 0));
   }
   static cudaError_t Run(const DeviceAttention& x, dim3 grid, cudaStream_t stream) {
     const int bands = (x.far != nullptr) + (x.near != nullptr);
-    return Launch(&AttendMma<Operand, kHead, kKeys, kPositions>, "AttendMma", grid, dim3(kThreads),
-                  Layout<kHead, kKeys>::Bytes(bands), stream, x);
+    return Launch(&AttendMma<Operand, kHead, kPositions>, "AttendMma", grid, dim3(kThreads),
+                  Layout<kHead>::Bytes(bands), stream, x);
   }
 };
 
 template <class Operand>
-cudaError_t PrepareAll(int most) {
+cudaError_t PrepareAll() {
   for (const auto prepare :
-       {&Variant<Operand, 32, 64, false>::Prepare, &Variant<Operand, 32, 64, true>::Prepare,
-        &Variant<Operand, 64, 64, false>::Prepare, &Variant<Operand, 64, 64, true>::Prepare,
-        &Variant<Operand, 64, 32, true>::Prepare, &Variant<Operand, 128, 32, false>::Prepare,
-        &Variant<Operand, 128, 32, true>::Prepare}) {
-    if (const cudaError_t error = prepare(most)) return error;
+       {&Variant<Operand, 32, false>::Prepare, &Variant<Operand, 32, true>::Prepare,
+        &Variant<Operand, 64, false>::Prepare, &Variant<Operand, 64, true>::Prepare,
+        &Variant<Operand, 128, false>::Prepare, &Variant<Operand, 128, true>::Prepare}) {
+    if (const cudaError_t error = prepare()) return error;
   }
   return cudaSuccess;
 }
 
+template <class Operand, int kHead>
+cudaError_t Run(const DeviceAttention& x, dim3 grid, cudaStream_t stream) {
+  return x.far != nullptr || x.near != nullptr
+             ? Variant<Operand, kHead, true>::Run(x, grid, stream)
+             : Variant<Operand, kHead, false>::Run(x, grid, stream);
+}
 template <class Operand>
 cudaError_t Run(const DeviceAttention& x, dim3 grid, cudaStream_t stream) {
-  const bool positions = x.far != nullptr || x.near != nullptr;
-  const auto run = x.width <= 32   ? (positions ? &Variant<Operand, 32, 64, true>::Run
-                                                : &Variant<Operand, 32, 64, false>::Run)
-                   : x.width <= 64 ? (!positions   ? &Variant<Operand, 64, 64, false>::Run
-                                      : wide_tiles ? &Variant<Operand, 64, 64, true>::Run
-                                                   : &Variant<Operand, 64, 32, true>::Run)
-                                   : (positions ? &Variant<Operand, 128, 32, true>::Run
-                                                : &Variant<Operand, 128, 32, false>::Run);
-  return run(x, grid, stream);
+  static_assert(kWidestMmaHead == 128);
+  return x.width <= 32   ? Run<Operand, 32>(x, grid, stream)
+         : x.width <= 64 ? Run<Operand, 64>(x, grid, stream)
+                         : Run<Operand, 128>(x, grid, stream);
 }
 
 }  // namespace
 
 cudaError_t PrepareAttentionMma() {
-  int device = 0, most = 0;
-  if (const cudaError_t error = cudaGetDevice(&device)) return error;
-  if (const cudaError_t error =
-          cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)) {
-    return error;
-  }
-  // A multiprocessor has as much as the largest block may take and what is reserved for it.
-  wide_tiles = 2 * (Layout<64, 64>::Bytes(2) + kReserved) <= most + kReserved;
-  if (const cudaError_t error = PrepareAll<Bf16>(most)) return error;
-  return PrepareAll<F16>(most);
+  if (const cudaError_t error = PrepareAll<Bf16>()) return error;
+  return PrepareAll<F16>();
 }
 
 cudaError_t AttentionMma(const DeviceAttention& x, dim3 grid, AttentionOperand operand,
                          cudaStream_t stream) {
-  static_assert(kWidestMmaHead == 128);
   return operand == AttentionOperand::kBf16 ? Run<Bf16>(x, grid, stream)
                                             : Run<F16>(x, grid, stream);
 }

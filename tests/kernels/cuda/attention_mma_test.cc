@@ -1,32 +1,25 @@
-// The tensor-core kernel of attention, emulated: every tile it may pick, on heads that models have.
+// The tensor-core kernel of attention, emulated, on heads that models have: tiles of 64 keys up to
+// 32 columns, of 32 keys beyond.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "fake_cuda.h"
 #include "kernels/cuda/attention_runs.h"
 
 namespace waterline {
 namespace {
 
-// On a device whose multiprocessors take two blocks of 64 keys, and on one of 32.
-class CudaAttentionMmaTest : public testing::TestWithParam<int> {
+class CudaAttentionMmaTest : public testing::Test {
  protected:
-  void SetUp() override {
-    fake_cuda::Reset({.sm = GetParam()});
-    ASSERT_EQ(cuda::PrepareAttention(), cudaSuccess);
-  }
-  void TearDown() override {
-    emu::config = {};
-    fake_cuda::Reset({});
-  }
+  void SetUp() override { ASSERT_EQ(cuda::PrepareAttention(), cudaSuccess); }
+  void TearDown() override { emu::config = {}; }
 };
 
 const AttentionOperand kOperands[] = {AttentionOperand::kBf16, AttentionOperand::kF16};
 
-TEST_P(CudaAttentionMmaTest, MatchesDoubleSumsOfRoundedInputs) {
-  for (const int64_t width : {30, 32, 64, 96, 128}) {
+TEST_F(CudaAttentionMmaTest, MatchesDoubleSumsOfRoundedInputs) {
+  for (const int64_t width : {24, 32, 64, 96, 128}) {
     for (const Terms terms : {Terms::kNone, Terms::kC2p, Terms::kP2c, Terms::kBoth, Terms::kBias}) {
       const AttentionOperand operand = kOperands[(width / 2 + static_cast<int>(terms)) % 2];
       SCOPED_TRACE(testing::Message() << width << " terms " << static_cast<int>(terms));
@@ -40,7 +33,7 @@ TEST_P(CudaAttentionMmaTest, MatchesDoubleSumsOfRoundedInputs) {
   }
 }
 
-TEST_P(CudaAttentionMmaTest, SkipsTilesThatNobodySees) {
+TEST_F(CudaAttentionMmaTest, SkipsTilesThatNobodySees) {
   for (const bool causal : {false, true}) {
     AttentionInputs inputs({{500}, 1, 64, Terms::kBoth, 30, causal});
     Round(inputs.qkv, AttentionOperand::kBf16);
@@ -57,7 +50,7 @@ TEST_P(CudaAttentionMmaTest, SkipsTilesThatNobodySees) {
   }
 }
 
-TEST_P(CudaAttentionMmaTest, AnyOrderOfThreadsGivesTheSameBits) {
+TEST_F(CudaAttentionMmaTest, AnyOrderOfThreadsGivesTheSameBits) {
   for (const int64_t width : {32, 64, 128}) {
     const AttentionInputs inputs({{70, 5, 150}, 1, width, Terms::kBoth});
     const OwnedMat expected = RunOnDevice(inputs, AttentionOperand::kBf16);
@@ -69,7 +62,7 @@ TEST_P(CudaAttentionMmaTest, AnyOrderOfThreadsGivesTheSameBits) {
   }
 }
 
-TEST_P(CudaAttentionMmaTest, HasNoBankConflictsInMatrixLoads) {
+TEST_F(CudaAttentionMmaTest, HasNoBankConflictsInMatrixLoads) {
   const uint64_t before = emu::counters.ldmatrix_conflicts;
   for (const int64_t width : {32, 64, 128}) {
     RunOnDevice(AttentionInputs({{100}, 1, width, Terms::kBoth}), AttentionOperand::kBf16);
@@ -77,24 +70,24 @@ TEST_P(CudaAttentionMmaTest, HasNoBankConflictsInMatrixLoads) {
   EXPECT_EQ(emu::counters.ldmatrix_conflicts, before);
 }
 
-// Rows that begin at any multiple of 4 bytes take another way into shared memory, to the same bits.
-TEST_P(CudaAttentionMmaTest, AlignmentChangesNothing) {
-  const AttentionInputs inputs({{70, 5}, 1, 64, Terms::kNone});
-  const OwnedMat expected = RunOnDevice(inputs, AttentionOperand::kBf16);
-  OwnedMat shifted(75, 3 * 64 + 1);
-  for (int64_t t = 0; t < 75; ++t) {
-    std::copy_n(inputs.qkv.view().row(t), 3 * 64, shifted.view().row(t) + 1);
-  }
+// Rows that cannot be read in fours go through the general kernel, in f32.
+TEST_F(CudaAttentionMmaTest, LeavesUnalignedRowsToF32) {
+  OwnedMat shifted = RandomMat(75, 3 * 64 + 1, 7);
+  const std::vector<int32_t> begins = BeginsOf({70, 5});
+  AttentionArgs args;
+  args.q = shifted.view().Cols(1, 65);
+  args.k = shifted.view().Cols(65, 129);
+  args.v = shifted.view().Cols(129, 193);
+  args.begins = begins;
+  args.longest = 70;
+  args.scale = 0.125f;
+  OwnedMat expected(75, 64);
+  ReferenceKernels().Attention(args, expected);
   const DeviceMat qkv(shifted.view());
-  AttentionArgs args = inputs.args;
-  args.q = qkv.view().Cols(1, 65);
-  args.k = qkv.view().Cols(65, 129);
-  args.v = qkv.view().Cols(129, 193);
-  const OwnedMat out = RunOnDevice(args, AttentionOperand::kBf16);
-  EXPECT_TRUE(SameBits(out.view(), expected.view()));
+  for (MatView* m : {&args.q, &args.k, &args.v}) *m = SamePart(qkv, shifted.view(), *m);
+  OwnedMat out = RunOnDevice(args, AttentionOperand::kBf16);
+  EXPECT_LE(LargestDifference(out, expected), Tolerance(AttentionOperand::kF32, expected));
 }
-
-INSTANTIATE_TEST_SUITE_P(Sm, CudaAttentionMmaTest, testing::Values(80, 86));
 
 }  // namespace
 }  // namespace waterline

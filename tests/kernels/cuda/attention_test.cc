@@ -50,7 +50,10 @@ TEST_P(CudaAttentionTest, MatchesDoubleSums) {
 }
 
 TEST_P(CudaAttentionTest, SeesOnlyWhatWindowCausalityAndGroupsLeave) {
-  for (const AttentionCase& test : MaskedAttentionCases()) Compare(test);
+  // bf16 and f16 are one kernel; a sample tells whether the types are mixed up.
+  const size_t step = GetParam() == AttentionOperand::kF16 ? 7 : 1;
+  const std::vector<AttentionCase> cases = MaskedAttentionCases();
+  for (size_t n = 0; n < cases.size(); n += step) Compare(cases[n]);
 }
 
 TEST_P(CudaAttentionTest, ACausalTokenHasTheBitsItHasAtTheEnd) {
