@@ -18,6 +18,18 @@ EMU_PLAIN inline float Bf16ToFloat(uint16_t v) {
   std::memcpy(&f, &w, 4);
   return f;
 }
+EMU_PLAIN inline float F16ToFloat(uint16_t v) {
+  const uint32_t sign = uint32_t{v} >> 15 << 31, exponent = v >> 10 & 31, digits = v & 1023;
+  float f = std::ldexp(static_cast<float>(digits), -24);  // Subnormal.
+  uint32_t w;
+  std::memcpy(&w, &f, 4);
+  if (exponent == 31) w = 0x7f800000 | digits << 13;
+  if (exponent > 0 && exponent < 31) w = (exponent + 112) << 23 | digits << 13;
+  w |= sign;
+  std::memcpy(&f, &w, 4);
+  return f;
+}
+EMU_PLAIN inline float Relu(float x) { return x <= 0 ? 0.0f : x; }  // NaN stays NaN.
 EMU_PLAIN inline uint16_t FloatToBf16(float f) {  // Round to nearest even; NaN stays NaN.
   uint32_t w;
   std::memcpy(&w, &f, 4);

@@ -10,6 +10,17 @@
 __device__ __forceinline__ float Bf16ToFloat(uint16_t v) {
   return __uint_as_float(uint32_t{v} << 16);
 }
+__device__ __forceinline__ float F16ToFloat(uint16_t v) {
+  float r;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(v));
+  return r;
+}
+// max(x, 0); NaN stays NaN, which fmaxf would drop.
+__device__ __forceinline__ float Relu(float x) {
+  float r;
+  asm("max.NaN.f32 %0, %1, 0f00000000;" : "=f"(r) : "f"(x));
+  return r;
+}
 __device__ __forceinline__ uint16_t FloatToBf16(float f) {
   return __bfloat16_as_ushort(__float2bfloat16_rn(f));
 }
