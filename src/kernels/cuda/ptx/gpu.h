@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
@@ -11,9 +12,7 @@ __device__ __forceinline__ float Bf16ToFloat(uint16_t v) {
   return __uint_as_float(uint32_t{v} << 16);
 }
 __device__ __forceinline__ float F16ToFloat(uint16_t v) {
-  float r;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(v));
-  return r;
+  return __half2float(__ushort_as_half(v));
 }
 // max(x, 0); NaN stays NaN, which fmaxf would drop.
 __device__ __forceinline__ float Relu(float x) {
