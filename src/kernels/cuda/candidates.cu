@@ -1,11 +1,12 @@
 // Threshold and compact: reads each logit once. Threads of a block count their candidates in shared
 // memory, and the block asks for places with one atomic addition; those of different blocks come in
 // any order. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/candidates.h"
+
 #include <gpu.h>
 
 #include <limits>
 
-#include "kernels/cuda/candidates.h"
 #include "kernels/cuda/prepare.h"
 #include "kernels/cuda/sequences.h"
 

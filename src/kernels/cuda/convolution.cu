@@ -1,8 +1,9 @@
 // Convolutions along sequences. Bound by memory: a row of x is read once from it and `kernel` times
 // from the caches, by warps of the same block or the next. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/convolution.h"
+
 #include <gpu.h>
 
-#include "kernels/cuda/convolution.h"
 #include "kernels/cuda/elements.h"
 #include "kernels/cuda/prepare.h"
 #include "kernels/cuda/sequences.h"

@@ -21,7 +21,7 @@ __device__ inline bool IsVector(const float* p, int64_t count) {
   return count >= 4 && (reinterpret_cast<uintptr_t>(p) & 15) == 0;
 }
 
-// The first min(count, 4) floats at `from`, then zeros. count >= 1.
+// The first min(count, 4) floats at `from`, then zeros.
 __device__ inline Four Load4(const float* from, int64_t count) {
   if (IsVector(from, count)) {
     const float4 four = *reinterpret_cast<const float4*>(from);
@@ -31,6 +31,14 @@ __device__ inline Four Load4(const float* from, int64_t count) {
 #pragma unroll
   for (int e = 0; e < 4; ++e) four.v[e] = e < count ? from[e] : 0.0f;
   return four;
+}
+
+// The same for two; vectors begin at 8 bytes.
+__device__ inline float2 Load2(const float* from, int64_t count) {
+  if (count >= 2 && (reinterpret_cast<uintptr_t>(from) & 7) == 0) {
+    return *reinterpret_cast<const float2*>(from);
+  }
+  return {count > 0 ? from[0] : 0.0f, count > 1 ? from[1] : 0.0f};
 }
 
 __device__ inline void Store4(const Four& four, float* to, int64_t count) {

@@ -2,11 +2,12 @@
 // of one sequence, and computes the weights of that sequence itself, so that there is one launch
 // and no scratch: K D reads of means for kRows K D of layers. Bound by memory.
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/layers.h"
+
 #include <gpu.h>
 
 #include "kernels/cuda/activation.h"
 #include "kernels/cuda/elements.h"
-#include "kernels/cuda/layers.h"
 #include "kernels/cuda/prepare.h"
 #include "kernels/cuda/sequences.h"
 #include "kernels/cuda/warp.h"

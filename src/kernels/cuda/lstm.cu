@@ -8,12 +8,13 @@
 // sequences no less: a step cannot take less than some 10 us at H = 256, whatever the batch. Only
 // hardware can tell how close this comes, and where kBusyBlocks should lie.
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/lstm.h"
+
 #include <gpu.h>
 
 #include <algorithm>
 
 #include "kernels/cuda/activation.h"
-#include "kernels/cuda/lstm.h"
 #include "kernels/cuda/prepare.h"
 
 namespace waterline::cuda {
@@ -52,30 +53,43 @@ __global__ void OrderByLength(const int32_t* begins, int sequences, int32_t* ord
   order[before] = own;
 }
 
-// z[gate][s] += Whh of the slice times the hidden states [kSequences, 4 slices] of all sequences.
+struct GateWeights {
+  float4 of[4];
+};
+
+// Of one unit, at `weights`, and a slice.
+__device__ GateWeights LoadWeights(const float4* weights, int hidden, int slice) {
+  const float4* const at = weights + slice * 4 * hidden;
+  return {{at[0], at[hidden], at[2 * hidden], at[3 * hidden]}};
+}
+
+// z[gate][s] += Whh [4, slices from ... end - 1] times the hidden states [kSequences, 4 slices] of
+// all sequences. The weights of a slice are on their way while the one before it is multiplied.
 template <int kSequences>
-__device__ void AddSlice(const float4* weights, const float* hidden_states, int hidden, int slices,
-                         int slice, float (&z)[4][kSequences]) {
-  float4 w[4];
+__device__ void AddProducts(const float4* weights, const float* states, int hidden, int slices,
+                            int from, int end, float (&z)[4][kSequences]) {
+  if (from == end) return;
+  GateWeights next = LoadWeights(weights, hidden, from);
+#pragma unroll kSequences> 2 ? 2 : 4
+  for (int slice = from; slice < end; ++slice) {
+    const GateWeights w = next;
+    next = LoadWeights(weights, hidden, min(slice + 1, end - 1));
 #pragma unroll
-  for (int g = 0; g < 4; ++g) w[g] = weights[(slice * 4 + g) * hidden];
+    for (int s = 0; s < kSequences; ++s) {
+      const float4 h = *reinterpret_cast<const float4*>(states + 4 * (s * slices + slice));
 #pragma unroll
-  for (int s = 0; s < kSequences; ++s) {
-    const float4 h = *reinterpret_cast<const float4*>(hidden_states + 4 * (s * slices + slice));
-#pragma unroll
-    for (int g = 0; g < 4; ++g) {
-      z[g][s] = fmaf(w[g].x, h.x, z[g][s]);
-      z[g][s] = fmaf(w[g].y, h.y, z[g][s]);
-      z[g][s] = fmaf(w[g].z, h.z, z[g][s]);
-      z[g][s] = fmaf(w[g].w, h.w, z[g][s]);
+      for (int g = 0; g < 4; ++g) {
+        z[g][s] = fmaf(w.of[g].x, h.x, z[g][s]);
+        z[g][s] = fmaf(w.of[g].y, h.y, z[g][s]);
+        z[g][s] = fmaf(w.of[g].z, h.z, z[g][s]);
+        z[g][s] = fmaf(w.of[g].w, h.w, z[g][s]);
+      }
     }
   }
 }
 
 template <int kSequences>
 __global__ void __launch_bounds__(kMostHidden) Recur(Recurrence r, MatView out) {
-  // Slices whose weights are on their way at once: as registers allow.
-  constexpr int kUnroll = kSequences > 4 ? 1 : kSequences > 2 ? 2 : 4;
   const int state_floats = kSequences * 4 * r.slices;
   auto* const states = DynamicShared<float>();  // [2, kSequences, 4 slices]
   auto* const kept = reinterpret_cast<float4*>(states + 2 * state_floats);
@@ -112,14 +126,8 @@ __global__ void __launch_bounds__(kMostHidden) Recur(Recurrence r, MatView out) 
 #pragma unroll
         for (int g = 0; g < 4; ++g) z[g][s] = gates[g * r.hidden];
       }
-#pragma unroll kUnroll
-      for (int q = 0; q < r.resident; ++q) {
-        AddSlice<kSequences>(kept + unit, before, r.hidden, r.slices, q, z);
-      }
-#pragma unroll kUnroll
-      for (int q = r.resident; q < r.slices; ++q) {
-        AddSlice<kSequences>(weights + unit, before, r.hidden, r.slices, q, z);
-      }
+      AddProducts(kept + unit, before, r.hidden, r.slices, 0, r.resident, z);
+      AddProducts(weights + unit, before, r.hidden, r.slices, r.resident, r.slices, z);
 #pragma unroll
       for (int s = 0; s < kSequences; ++s) {
         if (step >= steps[s]) continue;

@@ -1,12 +1,13 @@
 // Operations on rows. All are bound by memory: each number is read and written once, in vectors of
 // 16 bytes where rows are aligned. A row is a warp's, so that narrow batches make few blocks: what
 // that costs only hardware can tell. SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/rows.h"
+
 #include <gpu.h>
 
 #include "kernels/cuda/activation.h"
 #include "kernels/cuda/elements.h"
 #include "kernels/cuda/prepare.h"
-#include "kernels/cuda/rows.h"
 #include "kernels/cuda/warp.h"
 
 namespace waterline::cuda {

@@ -29,6 +29,20 @@ EMU_PLAIN inline float F16ToFloat(uint16_t v) {
   std::memcpy(&f, &w, 4);
   return f;
 }
+EMU_PLAIN inline uint16_t FloatToF16(float f) {  // Round to nearest even.
+  const uint16_t sign = std::signbit(f) ? 0x8000 : 0;
+  const float magnitude = std::fabs(f);
+  if (std::isnan(f)) return 0x7fff;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  if (magnitude == 0) return sign;
+  const int exponent = max(std::ilogb(magnitude), -14);
+  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
+  // 1024 steps or more carry into the exponent by themselves.
+  return static_cast<uint16_t>(sign | (((exponent + 14) << 10) + steps));
+}
+EMU_PLAIN inline uint32_t PackF16(float lo, float hi) {
+  return FloatToF16(lo) | uint32_t{FloatToF16(hi)} << 16;
+}
 EMU_PLAIN inline float Relu(float x) { return x <= 0 ? 0.0f : x; }  // NaN stays NaN.
 EMU_PLAIN inline uint16_t FloatToBf16(float f) {  // Round to nearest even; NaN stays NaN.
   uint32_t w;
@@ -41,19 +55,20 @@ EMU_PLAIN inline uint32_t PackBf16(float lo, float hi) {
   return FloatToBf16(lo) | uint32_t{FloatToBf16(hi)} << 16;
 }
 
-// d += a b, a [16,16] row major, b [16,8], bf16 in, float accumulators.
+// d += a b, a [16,16] row major, b [16,8], bf16 or f16 in, float accumulators.
+template <float (*kValue)(uint16_t)>
 EMU_PLAIN inline void ApplyMma(void* const* lane, uint32_t) {
   float a[16][16], b[16][8], d[16][8];
   for (int l = 0; l < 32; ++l) {
     const auto& x = *static_cast<MmaArgs*>(lane[l]);
     const int g = l >> 2, t = (l & 3) * 2;
     for (int e = 0; e < 2; ++e) {
-      a[g][t + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[0] >> 16 * e));
-      a[g + 8][t + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[1] >> 16 * e));
-      a[g][t + 8 + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[2] >> 16 * e));
-      a[g + 8][t + 8 + e] = Bf16ToFloat(static_cast<uint16_t>(x.a[3] >> 16 * e));
-      b[t + e][g] = Bf16ToFloat(static_cast<uint16_t>(x.b[0] >> 16 * e));
-      b[t + 8 + e][g] = Bf16ToFloat(static_cast<uint16_t>(x.b[1] >> 16 * e));
+      a[g][t + e] = kValue(static_cast<uint16_t>(x.a[0] >> 16 * e));
+      a[g + 8][t + e] = kValue(static_cast<uint16_t>(x.a[1] >> 16 * e));
+      a[g][t + 8 + e] = kValue(static_cast<uint16_t>(x.a[2] >> 16 * e));
+      a[g + 8][t + 8 + e] = kValue(static_cast<uint16_t>(x.a[3] >> 16 * e));
+      b[t + e][g] = kValue(static_cast<uint16_t>(x.b[0] >> 16 * e));
+      b[t + 8 + e][g] = kValue(static_cast<uint16_t>(x.b[1] >> 16 * e));
       d[g][t + e] = x.d[e];
       d[g + 8][t + e] = x.d[2 + e];
     }
@@ -74,7 +89,12 @@ EMU_PLAIN inline void ApplyMma(void* const* lane, uint32_t) {
 EMU_PLAIN inline void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   const uint32_t b[2] = {b0, b1};
   MmaArgs x{d, a, b};
-  emu::WarpOp(~0u, 0, "mma", &x, ApplyMma);
+  emu::WarpOp(~0u, 0, "mma.bf16", &x, ApplyMma<Bf16ToFloat>);
+}
+EMU_PLAIN inline void MmaF16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  const uint32_t b[2] = {b0, b1};
+  MmaArgs x{d, a, b};
+  emu::WarpOp(~0u, 0, "mma.f16", &x, ApplyMma<F16ToFloat>);
 }
 
 struct LdArgs {
