@@ -122,7 +122,7 @@ void Reset(const Options& options) {
   device = {};
   device.opt_in = opt_in;
   device.options = options;
-  device.range = 4 * options.device_bytes;  // Addresses are not reused soon: stale ones fault.
+  device.range = size_t{1} << 40;  // Addresses are not used again: stale ones fault.
   void* p =
       mmap(nullptr, device.range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) Abort("cannot reserve the device's address range");
