@@ -15,6 +15,7 @@ namespace waterline::cli {
 void AddInspectFlags(CLI::App& command, InspectArguments& arguments) {
   AddModelArgument(command, arguments.model);
   AddMemoryBudgetFlag(command, arguments.memory_budget);
+  AddDeviceFlags(command, arguments.device, arguments.device_memory_budget);
   AddDtypeFlag(command, arguments.dtype);
   AddSplitterFlag(command, arguments.splitter);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes");
@@ -34,6 +35,8 @@ int RunInspect(const InspectArguments& arguments) {
   };
   EngineOptions options;
   options.memory_budget = arguments.memory_budget;
+  options.device = arguments.device;
+  options.device_memory_budget = arguments.device_memory_budget;
   options.dtype = arguments.dtype;
   options.splitter = arguments.splitter;
   const Result<ModelReport> report = Inspect(arguments.model, options);

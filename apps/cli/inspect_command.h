@@ -16,6 +16,8 @@ namespace waterline::cli {
 struct InspectArguments {
   std::string model;  // "" for the one that ships with Waterline.
   size_t memory_budget = 0;
+  std::string device = "cpu";
+  size_t device_memory_budget = 0;
   Precision dtype = Precision::kDefault;
   WordSplitter splitter = WordSplitter::kModel;
   bool json = false;

@@ -68,6 +68,15 @@ std::string FormatModelReport(const ModelReport& report) {
     row("too small", fmt::format("--memory-budget {} would do", report.smallest_budget));
     return text;
   }
+  if (report.smallest_device_budget > 0) {
+    bytes("smallest device budget", report.smallest_device_budget);
+    bytes("device budget", report.device_memory_budget);
+    if (report.device_memory_budget < report.smallest_device_budget) {
+      row("too small",
+          fmt::format("--device-memory-budget {} would do", report.smallest_device_budget));
+      return text;
+    }
+  }
   bytes("workspace", report.workspace_bytes);
   row("longest pass",
       fmt::format("one text of {} words (10 labels)", FormatCount(report.longest_text_words)));
@@ -118,6 +127,10 @@ std::string FormatModelReportJson(const ModelReport& report) {
   bytes("tokenizer_bytes", report.tokenizer_bytes);
   bytes("smallest_budget", report.smallest_budget);
   bytes("memory_budget", report.memory_budget);
+  if (report.smallest_device_budget > 0) {
+    bytes("smallest_device_budget", report.smallest_device_budget);
+    bytes("device_memory_budget", report.device_memory_budget);
+  }
   bytes("workspace_bytes", report.workspace_bytes);
   count("longest_text_words", report.longest_text_words);
   count("largest_batch_tokens", report.largest_batch_tokens);

@@ -34,6 +34,14 @@ void AddModel(const PlanReport& report, ReportTable& table) {
   table.Bytes("in use, the sum", engine.in_use);
   table.Bytes("smallest budget", report.model.smallest_budget);
   table.Bytes("read from the file", engine.in_file);
+  for (const DeviceStats& device : engine.devices) {
+    table.Heading(fmt::format("memory of {} ({})", device.name, device.model));
+    table.Bytes("budget", device.memory_budget);
+    table.Bytes("weights", device.weights);
+    table.Bytes("workspace", device.workspace);
+    table.Bytes("after passes", device.stages);
+    table.Bytes("smallest budget", report.model.smallest_device_budget);
+  }
   table.Heading("what fits");
   const bool all = report.model.longest_text_words == report.model.max_words;
   table.Row("longest text",

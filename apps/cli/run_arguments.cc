@@ -29,34 +29,55 @@ std::string AddIgnored(const std::string& text, RunArguments& arguments) {
   return {};
 }
 
-}  // namespace
-
-void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
-  AddParsed(command, "--memory-budget,-b",
-            "Bytes that the engine may hold at once, as 512MiB or 1.5G; auto, the\n"
-            "default: half of the memory that is free at load, of the machine or of\n"
-            "the control group, whichever leaves less",
-            [&memory_budget](const std::string& text) {
+void AddBudget(CLI::App& command, const char* name, const char* help, size_t& budget) {
+  AddParsed(command, name, help,
+            [&budget](const std::string& text) {
               if (text == kAutoValue) {
-                memory_budget = 0;
+                budget = 0;
                 return std::string();
               }
               const Result<size_t> bytes = ParseByteSize(text);
               if (!bytes.ok()) return bytes.error().message + ", or auto";
-              memory_budget = *bytes;
+              budget = *bytes;
               return std::string();
             })
       ->option_text("B")
       ->group("Model");
 }
 
+}  // namespace
+
+void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget) {
+  AddBudget(command, "--memory-budget,-b",
+            "Bytes that the engine may hold at once, as 512MiB or 1.5G; auto, the\n"
+            "default: half of the memory that is free at load, of the machine or of\n"
+            "the control group, whichever leaves less",
+            memory_budget);
+}
+
+void AddDeviceFlags(CLI::App& command, std::string& device, size_t& device_memory_budget) {
+  command
+      .add_option("--device", device,
+                  "Where the model runs: cpu, the default; cuda or cuda:N for a GPU;\n"
+                  "cuda:0,1 or cuda:all for several (waterline doctor checks them)")
+      ->option_text("NAME")
+      ->group("Model");
+  AddBudget(command, "--device-memory-budget",
+            "Bytes that the engine may hold on each GPU; auto, the default: nine\n"
+            "tenths of what is free there at load",
+            device_memory_budget);
+}
+
 void AddDtypeFlag(CLI::App& command, Precision& dtype) {
   AddChoice<Precision>(command, "--dtype",
-                       "What linear maps are computed in: f32, bf16, int8; or auto, the\n"
-                       "fastest that was shown to agree with f32 on this model. Default:\n"
-                       "what the checkpoint was packed as (waterline pack), else f32",
+                       "What linear maps are computed in: f32, bf16, int8, on GPUs also f16 and\n"
+                       "tf32; or auto, the fastest that was shown to agree with f32 on this\n"
+                       "model. Default: what the checkpoint was packed as (waterline pack),\n"
+                       "else f32",
                        {{"f32", Precision::kF32},
                         {"bf16", Precision::kBf16},
+                        {"f16", Precision::kF16},
+                        {"tf32", Precision::kTf32},
                         {"int8", Precision::kInt8},
                         {"auto", Precision::kAuto}},
                        dtype)
@@ -78,6 +99,7 @@ void AddSplitterFlag(CLI::App& command, WordSplitter& splitter) {
 
 void AddEngineFlags(CLI::App& command, RunArguments& arguments) {
   AddMemoryBudgetFlag(command, arguments.engine.memory_budget);
+  AddDeviceFlags(command, arguments.engine.device, arguments.engine.device_memory_budget);
   AddInteger(command, "--threads,-j", "Worker threads; 0, the default: one for each core", 0,
              arguments.engine.threads)
       ->option_text("N")

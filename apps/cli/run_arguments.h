@@ -39,10 +39,13 @@ struct RunArguments {
 void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget);
 void AddDtypeFlag(CLI::App& command, Precision& dtype);
 
+// --device and --device-memory-budget, which `inspect` has too.
+void AddDeviceFlags(CLI::App& command, std::string& device, size_t& device_memory_budget);
+
 // --splitter, which `inspect` has too.
 void AddSplitterFlag(CLI::App& command, WordSplitter& splitter);
 
-// --memory-budget, --threads, --dtype, --batch-tokens, --splitter, --isa.
+// --memory-budget, --device, --device-memory-budget, --threads, --dtype, --batch-tokens, --splitter, --isa.
 void AddEngineFlags(CLI::App& command, RunArguments& arguments);
 
 // --labels and --labels-file.

@@ -23,6 +23,18 @@ std::string Texts(int64_t count) {
   return fmt::format("{} {}", FormatCount(count), count == 1 ? "text" : "texts");
 }
 
+void AddDevice(const DeviceStats& device, ReportTable& table) {
+  table.Heading(fmt::format("memory of {} ({})", device.name, device.model));
+  table.Bytes("budget", device.memory_budget);
+  table.Bytes("in use", device.in_use);
+  table.Bytes("weights", device.weights);
+  table.Bytes("workspace", device.workspace);
+  table.Bytes("workspace in use at once", device.workspace_peak);
+  table.Bytes("after passes", device.stages);
+  table.Bytes("driver and others at load", device.context);
+  table.Bytes("free now", device.free);
+}
+
 void AddMemory(const EngineStats& engine, ReportTable& table) {
   table.Heading("memory budget");
   table.Row("budget", DescribeBudget(engine));
@@ -37,6 +49,7 @@ void AddMemory(const EngineStats& engine, ReportTable& table) {
   table.Bytes("  of it in use", engine.workspace_in_use);
   table.Bytes("  most at once", engine.workspace_peak);
   if (engine.leased > 0) table.Bytes("  of it leased", engine.leased);
+  for (const DeviceStats& device : engine.devices) AddDevice(device, table);
   table.Heading("passes");
   table.Count("passes", engine.batches);
   table.Count("planned", engine.plans);

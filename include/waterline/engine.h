@@ -44,6 +44,8 @@ struct BatchReport {
 enum class Precision {
   kF32,   // As the Python package computes; the results of the others are held to it.
   kBf16,  // Half the memory; faster where the machine multiplies bf16 itself.
+  kF16,   // Half the memory; of GPUs alone.
+  kTf32,  // f32 with products of 10 bits of fraction; of GPUs alone.
   kInt8,  // A quarter of the memory. Weights have 8 bits and a scale for each output, inputs 8 or
           // 12 bits and a scale for each token.
   // The fastest type for which the checkpoint's dtypes.json shows that it agrees with f32 on this
@@ -51,13 +53,17 @@ enum class Precision {
   kAuto,
   kDefault,  // What a packed checkpoint was packed as; f32 for any other.
 };
-// "f32", "bf16", "int8", "auto", "default".
+// "f32", "bf16", "f16", "tf32", "int8", "auto", "default".
 inline const char* PrecisionName(Precision precision) {
   switch (precision) {
     case Precision::kF32:
       return "f32";
     case Precision::kBf16:
       return "bf16";
+    case Precision::kF16:
+      return "f16";
+    case Precision::kTf32:
+      return "tf32";
     case Precision::kInt8:
       return "int8";
     case Precision::kAuto:
@@ -321,7 +327,7 @@ struct EngineStats {
   int64_t batch_tokens = 0;  // Most tokens of a pass of several texts.
   int threads = 0;
   std::string isa;
-  Precision dtype = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
+  Precision dtype = Precision::kF32;  // What it runs as; not kAuto or kDefault.
   // Of int8: a token's inputs are rounded to multiples of their largest / levels; 0 for other
   // types.
   int input_levels = 0;
@@ -347,7 +353,7 @@ struct ModelReport {
   std::string weights_file;
   std::string stored_type;            // "f16", or "f16, f32"
   std::string packed_as;              // "bf16" or "int8" for a packed checkpoint (pack.h); else "".
-  Precision dtype = Precision::kF32;  // That the sizes below are for: kF32, kBf16 or kInt8.
+  Precision dtype = Precision::kF32;  // That the sizes below are for.
   int64_t parameters = 0;             // Elements of the tensors that are used.
   int64_t tensors_used = 0;
   std::vector<std::string> tensors_unused;

@@ -149,8 +149,10 @@ struct ModelLoader {
     if (!network.ok()) return network.error();
     model.in_file = report.in_file_bytes;
     if (on_host) {
-      model.placements.push_back(
-          {.weights = std::move(*block), .network = std::move(*network)});
+      model.placements.push_back({.device = nullptr,
+                                  .memory = nullptr,
+                                  .weights = std::move(*block),
+                                  .network = std::move(*network)});
       return {};
     }
     for (Device* device : settings.devices) {
@@ -163,7 +165,8 @@ struct ModelLoader {
   // Copies weights that were packed at `from` to a device.
   static Result<void> PlaceOn(Device& device, std::span<const std::byte> from, size_t bytes,
                               const Settings& settings, LoadedModel& model) {
-    LoadedModel::Placement placement{.device = &device};
+    LoadedModel::Placement placement;
+    placement.device = &device;
     placement.memory = std::make_unique<Budget>(std::numeric_limits<size_t>::max());
     Result<Block> block =
         settings.plan_only

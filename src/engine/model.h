@@ -48,7 +48,7 @@ struct Checkpoint {
   LabelEncoderFiles labels_files;
   BackboneConfig labels_backbone;
   std::unique_ptr<Tokenizer> labels_tokenizer;
-  Precision precision = Precision::kF32;  // What it runs as: kF32, kBf16 or kInt8.
+  Precision precision = Precision::kF32;  // What it runs as; not kAuto or kDefault.
 };
 
 // Opens `model` (a directory, a hub id, or empty for the default model). The tokenizer's tables are

@@ -20,6 +20,10 @@ LayerTypes TypesOf(Precision precision) {
   switch (precision) {
     case Precision::kBf16:
       return {.encoder = WeightType::kBf16, .head = WeightType::kBf16};
+    case Precision::kF16:
+      return {.encoder = WeightType::kF16, .head = WeightType::kF16};
+    case Precision::kTf32:
+      return {.encoder = WeightType::kTf32, .head = WeightType::kTf32};
     case Precision::kInt8:
       return {.encoder = WeightType::kInt8, .head = WeightType::kInt8};
     default:
@@ -27,7 +31,9 @@ LayerTypes TypesOf(Precision precision) {
   }
 }
 
-Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,
+namespace {
+
+Result<Precision> Choose(Precision precision, const std::filesystem::path& directory,
                                   const std::string& packed_as, const Kernels& kernels) {
   if (!packed_as.empty()) {
     for (const Precision packed : {Precision::kBf16, Precision::kInt8}) {
@@ -59,6 +65,18 @@ Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::pa
     return Precision::kBf16;
   }
   return Precision::kF32;
+}
+
+}  // namespace
+
+Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,
+                                  const std::string& packed_as, const Kernels& kernels) {
+  const Result<Precision> chosen = Choose(precision, directory, packed_as, kernels);
+  const bool of_gpus = chosen.ok() && (*chosen == Precision::kF16 || *chosen == Precision::kTf32);
+  if (!of_gpus || !kernels.on_host()) return chosen;
+  return Error{Code::kUnsupported,
+               fmt::format("the CPU does not compute in {}; it has f32, bf16 and int8",
+                           PrecisionName(*chosen))};
 }
 
 }  // namespace waterline

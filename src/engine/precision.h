@@ -27,7 +27,8 @@ LayerTypes TypesOf(Precision precision);
 // in the model's `directory` shows agreement with f32: an F1 within 0.1 points of it for bf16,
 // and within 0.5 for int8 with inputs of as many levels as the kernels have. Without the file f32.
 // Errors: kBadModel  the file is not what docs/dtypes.md describes; names the key.
-//         kUnsupported  packed as another type, or as one that is not known here.
+//         kUnsupported  packed as another type, or as one that is not known here; f16 or tf32 on
+//         a CPU.
 Result<Precision> ChoosePrecision(Precision precision, const std::filesystem::path& directory,
                                   const std::string& packed_as, const Kernels& kernels);
 
