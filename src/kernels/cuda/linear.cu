@@ -12,23 +12,24 @@
 // what lies in other rows of a tile does not enter.
 //
 // f32: each operand is split in big + small, both tf32, and big big + big small + small big are
-// summed, the small ones first; what is dropped is 2^-22 of a product. Tensor cores round sums
-// towards zero (arXiv:2203.03341, section 3), so the sums over 8 terms are added up outside, by
-// additions that round to nearest.
+// summed, the small ones first; what is dropped is less than 2^-21 of a product. Tensor cores round
+// sums towards zero (arXiv:2203.03341), so the sums over 8 terms are added up outside, by additions
+// that round to nearest.
 //
-// Traffic and limits, derived: a slice of a 128 x 256 tile is 24 KB from L2 for 2 M multiplications
-// of bf16; ldmatrix reads 64 bytes of shared memory a thread for 16 instructions in warps of
+// Traffic and limits, derived: a slice of a 128 x 256 tile is 24 KB from L2 for 1 M multiplications
+// of bf16; ldmatrix reads 128 bytes of shared memory a thread for 32 instructions in warps of
 // 64 x 64, which keeps 7/10 of an A100's shared memory busy at the full rate of its tensor cores.
 // wgmma and tcgen05 are not used: sm_90 and sm_100 reach a part of their rate only. What only
 // hardware can tell: the shares in LinearTileFor, the number of stages, the width of row groups.
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/linear.h"
+
 #include <gpu.h>
 
 #include <limits>
 #include <type_traits>
 
 #include "kernels/cuda/activate.h"
-#include "kernels/cuda/linear.h"
 
 namespace waterline::cuda {
 namespace {
