@@ -12,23 +12,24 @@
 // what lies in other rows of a tile does not enter.
 //
 // f32: each operand is split in big + small, both tf32, and big big + big small + small big are
-// summed, the small ones first; what is dropped is 2^-22 of a product. Tensor cores round sums
-// towards zero (arXiv:2203.03341, section 3), so the sums over 8 terms are added up outside, by
-// additions that round to nearest.
+// summed, the small ones first; what is dropped is less than 2^-21 of a product. Tensor cores round
+// sums towards zero (arXiv:2203.03341), so the sums over 8 terms are added up outside, by additions
+// that round to nearest.
 //
-// Traffic and limits, derived: a slice of a 128 x 256 tile is 24 KB from L2 for 2 M multiplications
-// of bf16; ldmatrix reads 64 bytes of shared memory a thread for 16 instructions in warps of
+// Traffic and limits, derived: a slice of a 128 x 256 tile is 24 KB from L2 for 1 M multiplications
+// of bf16; ldmatrix reads 128 bytes of shared memory a thread for 32 instructions in warps of
 // 64 x 64, which keeps 7/10 of an A100's shared memory busy at the full rate of its tensor cores.
 // wgmma and tcgen05 are not used: sm_90 and sm_100 reach a part of their rate only. What only
 // hardware can tell: the shares in LinearTileFor, the number of stages, the width of row groups.
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/linear.h"
+
 #include <gpu.h>
 
 #include <limits>
 #include <type_traits>
 
 #include "kernels/cuda/activate.h"
-#include "kernels/cuda/linear.h"
 
 namespace waterline::cuda {
 namespace {
@@ -166,6 +167,11 @@ struct Product {
   float* out;
   int64_t stride;
   bool out_aligned;  // Rows of out begin at multiples of 16 bytes.
+  // Instead of out: rows of operands for the next product, bf16 or f16, with zeros at their ends.
+  std::byte* operands;
+  int64_t operand_row;  // Bytes.
+  bool operands_are_bf16;
+  int64_t columns;  // That are written, with the zeros.
 };
 
 // The place of a chunk in a slice.
@@ -254,6 +260,30 @@ __device__ __forceinline__ Quad QuadAt(const Product& p, int64_t col) {
   return quad;
 }
 
+__device__ __forceinline__ void Store(const Product& p, const Quad& quad, int64_t row,
+                                      const float (&v)[4]) {
+  float* const to = p.out + row * p.stride + quad.col;
+  if (p.out_aligned && quad.present[3]) {
+    *reinterpret_cast<float4*>(to) = {v[0], v[1], v[2], v[3]};
+    return;
+  }
+#pragma unroll
+  for (int c = 0; c < 4; ++c)
+    if (quad.present[c]) to[c] = v[c];
+}
+
+__device__ __forceinline__ void StoreOperands(const Product& p, const Quad& quad, int64_t row,
+                                              float (&v)[4]) {
+#pragma unroll
+  for (int c = 0; c < 4; ++c) v[c] = quad.present[c] ? v[c] : 0;
+  auto* const to = reinterpret_cast<uint2*>(p.operands + row * p.operand_row + quad.col * 2);
+  if (p.operands_are_bf16) {
+    *to = {PackBf16(v[0], v[1]), PackBf16(v[2], v[3])};
+  } else {
+    *to = {PackF16(v[0], v[1]), PackF16(v[2], v[3])};
+  }
+}
+
 __device__ __forceinline__ void Finish(const Product& p, const Quad& quad, int64_t row,
                                        const float4& sums) {
   float v[4] = {sums.x, sums.y, sums.z, sums.w};
@@ -265,14 +295,11 @@ __device__ __forceinline__ void Finish(const Product& p, const Quad& quad, int64
 #pragma unroll
   for (int c = 0; c < 4; ++c) v[c] += quad.bias[c];
   Activate(p.act, v);
-  float* const to = p.out + row * p.stride + quad.col;
-  if (p.out_aligned && quad.present[3]) {
-    *reinterpret_cast<float4*>(to) = {v[0], v[1], v[2], v[3]};
-    return;
+  if (p.operands == nullptr) {
+    Store(p, quad, row, v);
+  } else {
+    StoreOperands(p, quad, row, v);
   }
-#pragma unroll
-  for (int c = 0; c < 4; ++c)
-    if (quad.present[c]) to[c] = v[c];
 }
 
 // Writes the outputs of a warp, from (row, col), through its own part of shared memory.
@@ -296,7 +323,7 @@ __device__ __forceinline__ void Write(const Product& p, const Sums<P, T>& sums, 
 #pragma unroll 1
     for (int r = lane / kQuads; r < 16; r += 32 / kQuads) {
       const int64_t at = row + i * 16 + r;
-      if (at < p.x.rows && quad.present[0]) {
+      if (at < p.x.rows && quad.col < p.columns) {
         Finish(p, quad, at,
                *reinterpret_cast<const float4*>(shared + r * T::kOutPitch + lane % kQuads * 4));
       }
@@ -531,7 +558,20 @@ Product ProductOf(MatView x, const Weight& w, Act act, std::byte* scratch, MatVi
   p.out = out.data;
   p.stride = out.stride;
   p.out_aligned = Aligned(out);
+  p.columns = w.out;
   return p;
+}
+
+cudaError_t Multiprocessors(int* count) {
+  int device = 0;
+  if (const cudaError_t e = cudaGetDevice(&device)) return e;
+  return cudaDeviceGetAttribute(count, cudaDevAttrMultiProcessorCount, device);
+}
+
+cudaError_t LaunchInTiles(LinearTile tile, WeightType type, Product p, cudaStream_t stream) {
+  return WithKernel(type, tile, [&](auto product, auto shape) {
+    return LaunchProduct<decltype(product), decltype(shape)>(p, stream);
+  });
 }
 
 }  // namespace
@@ -568,22 +608,44 @@ cudaError_t LinearInTiles(LinearTile tile, MatView x, const Weight& w, Act act,
   if (LinearScratchBytes(x.rows, w) > 0) {
     if (const cudaError_t e = RoundInputs(x, w.type, scratch.data(), stream)) return e;
   }
-  Product p = ProductOf(x, w, act, scratch.data(), out);
-  return WithKernel(w.type, tile, [&](auto product, auto shape) {
-    return LaunchProduct<decltype(product), decltype(shape)>(p, stream);
-  });
+  return LaunchInTiles(tile, w.type, ProductOf(x, w, act, scratch.data(), out), stream);
 }
 
 cudaError_t Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scratch, MatView out,
                    cudaStream_t stream) {
-  int device = 0, multiprocessors = 0;
-  if (const cudaError_t e = cudaGetDevice(&device)) return e;
-  if (const cudaError_t e =
-          cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device)) {
-    return e;
-  }
+  int multiprocessors = 0;
+  if (const cudaError_t e = Multiprocessors(&multiprocessors)) return e;
   return LinearInTiles(LinearTileFor(w.type, x.rows, w.out, multiprocessors), x, w, act, scratch,
                        out, stream);
+}
+
+cudaError_t FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                        std::span<std::byte> scratch, MatView out, cudaStream_t stream) {
+  if (x.rows == 0) return cudaSuccess;
+  const FeedForwardScratch parts(x.rows, up, down);
+  std::byte* const middle = scratch.data() + parts.rounded;
+  if (!parts.middle_is_operands) {
+    const MatView floats = {reinterpret_cast<float*>(middle), x.rows, up.out, parts.stride};
+    if (const cudaError_t e = Linear(x, up, act, scratch, floats, stream)) return e;
+    return Linear(floats, down, Act::kNone, scratch, out, stream);
+  }
+  int multiprocessors = 0;
+  if (const cudaError_t e = Multiprocessors(&multiprocessors)) return e;
+  if (LinearScratchBytes(x.rows, up) > 0) {
+    if (const cudaError_t e = RoundInputs(x, up.type, scratch.data(), stream)) return e;
+  }
+  Product first = ProductOf(x, up, act, scratch.data(), {});
+  first.operands = middle;
+  first.operand_row = LinearRowBytes(down.type, down.in);
+  first.operands_are_bf16 = down.type == WeightType::kBf16;
+  first.columns = first.operand_row / 2;
+  if (const cudaError_t e = LaunchInTiles(LinearTileFor(up.type, x.rows, up.out, multiprocessors),
+                                          up.type, first, stream)) {
+    return e;
+  }
+  const MatView rows = {nullptr, x.rows, down.in, 0};
+  return LaunchInTiles(LinearTileFor(down.type, x.rows, down.out, multiprocessors), down.type,
+                       ProductOf(rows, down, Act::kNone, middle, out), stream);
 }
 
 cudaError_t PrepareLinear() {

@@ -30,6 +30,12 @@ cudaError_t Linear(MatView x, const Weight& w, Act act, std::span<std::byte> scr
 cudaError_t LinearInTiles(LinearTile tile, MatView x, const Weight& w, Act act,
                           std::span<std::byte> scratch, MatView out, cudaStream_t stream);
 
+// out = act(x Upᵀ + b) Downᵀ + c, with the bits of two calls of Linear. Where `down` is bf16 or f16
+// the middle [T, up.out] is written as its operands, and never as f32. scratch of at least
+// FeedForwardScratchBytes, 64-byte aligned. out may alias x.
+cudaError_t FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                        std::span<std::byte> scratch, MatView out, cudaStream_t stream);
+
 // Loads all kernels of this file to the current device; to be called once before the others.
 cudaError_t PrepareLinear();
 

@@ -99,4 +99,20 @@ size_t LinearScratchBytes(int64_t rows, const Weight& w) {
   return (PackedLinearBytes(w.type, rows, w.in) + 63) / 64 * 64;
 }
 
+FeedForwardScratch::FeedForwardScratch(int64_t rows, const Weight& up, const Weight& down)
+    : middle_is_operands(down.type == WeightType::kBf16 || down.type == WeightType::kF16),
+      stride((up.out + 15) / 16 * 16) {
+  if (middle_is_operands) {
+    rounded = LinearScratchBytes(rows, up);
+    bytes = rounded + LinearScratchBytes(rows, down);
+  } else {
+    rounded = std::max(LinearScratchBytes(rows, up), LinearScratchBytes(rows, down));
+    bytes = rounded + static_cast<size_t>(rows * stride) * sizeof(float);
+  }
+}
+
+size_t FeedForwardScratchBytes(int64_t rows, const Weight& up, const Weight& down) {
+  return FeedForwardScratch(rows, up, down).bytes;
+}
+
 }  // namespace waterline::cuda

@@ -29,4 +29,15 @@ Rounding LinearInputRounding(WeightType type);
 // and tf32, whose inputs are read as they are.
 size_t LinearScratchBytes(int64_t rows, const Weight& w);
 
+// The scratch of FeedForward: rounded inputs, then the middle.
+struct FeedForwardScratch {
+  FeedForwardScratch(int64_t rows, const Weight& up, const Weight& down);
+
+  bool middle_is_operands;  // Of `down`; else f32 rows `stride` floats apart.
+  int64_t stride;
+  size_t rounded;  // Bytes of the first part.
+  size_t bytes;    // Of both.
+};
+size_t FeedForwardScratchBytes(int64_t rows, const Weight& up, const Weight& down);
+
 }  // namespace waterline::cuda

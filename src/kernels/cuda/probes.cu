@@ -1,11 +1,11 @@
 // A probe is one warp.
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/probes.h"
+
 #include <gpu.h>
 
 #include <cmath>
 #include <cstdint>
-
-#include "kernels/cuda/probes.h"
 
 namespace waterline::cuda {
 namespace {

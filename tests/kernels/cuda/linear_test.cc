@@ -156,14 +156,17 @@ TEST_P(CudaLinearTest, ARowAloneHasTheBitsItHasAmongOthers) {
 // Columns from any multiple of 4 bytes, in and out.
 TEST_P(CudaLinearTest, ReadsAndWritesColumnSlices) {
   constexpr int64_t kRows = 9, kIn = 37, kOut = 21;
-  const OwnedMat wide = RandomMat(kRows, 64, 1);
-  const DeviceMat dwide(wide.view());
+  const OwnedMat numbers = RandomMat(kRows, kIn, 1);
   const DeviceWeight w(OwnedWeight::Rows(kOut, kIn, 2), kOut, kIn, true, type());
   for (int64_t first = 0; first < 5; ++first) {
-    OwnedMat narrow(kRows, kIn);
+    // What lies beside the columns is not read: a NaN there would show.
+    OwnedMat narrow(kRows, kIn), wide(kRows, 64);
+    std::fill_n(wide.view().data, kRows * 64, std::nanf(""));
     for (int64_t r = 0; r < kRows; ++r) {
-      std::copy_n(wide.view().row(r) + first, kIn, narrow.view().row(r));
+      std::copy_n(numbers.view().row(r), kIn, narrow.view().row(r));
+      std::copy_n(numbers.view().row(r), kIn, wide.view().row(r) + first);
     }
+    const DeviceMat dwide(wide.view());
     const OwnedMat alone = RunOnHost(narrow.view(), w, Act::kTanh);
     OwnedMat untouched(kRows, 48);
     std::fill_n(untouched.view().data, kRows * 48, OwnedMat::kUntouched);
@@ -179,6 +182,26 @@ TEST_P(CudaLinearTest, ReadsAndWritesColumnSlices) {
         }
       }
     }
+  }
+}
+
+TEST_P(CudaLinearTest, FeedForwardHasTheBitsOfTwoMaps) {
+  for (const int64_t middle_cols :
+       {64, 75}) {  // Whole rows of operands, and with zeros at the end.
+    constexpr int64_t kRows = 37, kIn = 40, kOut = 21;
+    const OwnedMat x = RandomMat(kRows, kIn, 1);
+    const DeviceWeight up(OwnedWeight::Rows(middle_cols, kIn, 2), middle_cols, kIn, true, type());
+    const DeviceWeight down(OwnedWeight::Rows(kOut, middle_cols, 3), kOut, middle_cols, true,
+                            type());
+    const OwnedMat middle = RunOnHost(x.view(), up, Act::kGelu);
+    const OwnedMat expected = RunOnHost(middle.view(), down, Act::kNone);
+    const DeviceMat dx(x.view()), out(kRows, kOut);
+    DeviceArray<std::byte> scratch(cuda::FeedForwardScratchBytes(kRows, up, down));
+    ASSERT_EQ(cuda::FeedForward(dx, up, Act::kGelu, down, scratch.span(), out, nullptr),
+              cudaSuccess);
+    const OwnedMat got = out.ToHost();
+    EXPECT_TRUE(SameBits(got.view(), expected.view())) << middle_cols;
+    EXPECT_TRUE(got.PaddingUntouched());
   }
 }
 
