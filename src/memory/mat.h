@@ -19,8 +19,8 @@ struct MatView {
   int64_t cols = 0;
   int64_t stride = 0;
 
-  float* row(int64_t r) const { return data + r * stride; }
-  bool empty() const { return rows == 0 || cols == 0; }
+  constexpr float* row(int64_t r) const { return data + r * stride; }
+  constexpr bool empty() const { return rows == 0 || cols == 0; }
 
   // Rows [begin, end).
   MatView Rows(int64_t begin, int64_t end) const {

@@ -20,6 +20,32 @@ EMU_PLAIN inline float Bf16ToFloat(uint16_t v) {
   std::memcpy(&f, &w, 4);
   return f;
 }
+EMU_PLAIN inline float F16ToFloat(uint16_t v) {
+  const uint32_t sign = uint32_t{v} >> 15 << 31, exponent = v >> 10 & 31, digits = v & 1023;
+  float f = std::ldexp(static_cast<float>(digits), -24);  // Subnormal.
+  uint32_t w;
+  std::memcpy(&w, &f, 4);
+  if (exponent == 31) w = 0x7f800000 | digits << 13;
+  if (exponent > 0 && exponent < 31) w = (exponent + 112) << 23 | digits << 13;
+  w |= sign;
+  std::memcpy(&f, &w, 4);
+  return f;
+}
+EMU_PLAIN inline uint16_t FloatToF16(float f) {  // Round to nearest even.
+  const uint16_t sign = std::signbit(f) ? 0x8000 : 0;
+  const float magnitude = std::fabs(f);
+  if (std::isnan(f)) return 0x7fff;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  if (magnitude == 0) return sign;
+  const int exponent = max(std::ilogb(magnitude), -14);
+  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
+  // 1024 steps or more carry into the exponent by themselves.
+  return static_cast<uint16_t>(sign | (((exponent + 14) << 10) + steps));
+}
+EMU_PLAIN inline uint32_t PackF16(float lo, float hi) {
+  return FloatToF16(lo) | uint32_t{FloatToF16(hi)} << 16;
+}
+EMU_PLAIN inline float Relu(float x) { return x <= 0 ? 0.0f : x; }  // NaN stays NaN.
 EMU_PLAIN inline uint16_t FloatToBf16(float f) {  // Round to nearest even; NaN stays NaN.
   uint32_t w;
   std::memcpy(&w, &f, 4);
@@ -31,27 +57,6 @@ EMU_PLAIN inline uint32_t PackBf16(float lo, float hi) {
   return FloatToBf16(lo) | uint32_t{FloatToBf16(hi)} << 16;
 }
 
-EMU_PLAIN inline float F16ToFloat(uint16_t v) {
-  const int exponent = v >> 10 & 31, fraction = v & 1023;
-  float f = exponent == 31  ? (fraction ? NAN : INFINITY)
-            : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
-                            : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-  return v >> 15 ? -f : f;
-}
-EMU_PLAIN inline uint16_t FloatToF16(float f) {  // Round to nearest even.
-  const uint16_t sign = std::signbit(f) ? 0x8000 : 0;
-  const float magnitude = std::fabs(f);
-  if (std::isnan(f)) return 0x7fff;
-  if (magnitude >= 65520) return sign | 0x7c00;
-  if (magnitude == 0) return sign;
-  const int exponent = std::max(std::ilogb(magnitude), -14);
-  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
-  // 1024 steps or more carry into the exponent by themselves.
-  return static_cast<uint16_t>(sign | (((exponent + 14) << 10) + steps));
-}
-EMU_PLAIN inline uint32_t PackF16(float lo, float hi) {
-  return FloatToF16(lo) | uint32_t{FloatToF16(hi)} << 16;
-}
 // The bits of f rounded to tf32, ties away from zero.
 EMU_PLAIN inline uint32_t FloatToTf32(float f) {
   uint32_t w;

@@ -11,14 +11,6 @@
 __device__ __forceinline__ float Bf16ToFloat(uint16_t v) {
   return __uint_as_float(uint32_t{v} << 16);
 }
-__device__ __forceinline__ uint16_t FloatToBf16(float f) {
-  return __bfloat16_as_ushort(__float2bfloat16_rn(f));
-}
-__device__ __forceinline__ uint32_t PackBf16(float lo, float hi) {
-  uint32_t r;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
-  return r;
-}
 __device__ __forceinline__ float F16ToFloat(uint16_t v) {
   return __half2float(__ushort_as_half(v));
 }
@@ -28,6 +20,20 @@ __device__ __forceinline__ uint16_t FloatToF16(float f) {
 __device__ __forceinline__ uint32_t PackF16(float lo, float hi) {
   uint32_t r;
   asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
+  return r;
+}
+// max(x, 0); NaN stays NaN, which fmaxf would drop.
+__device__ __forceinline__ float Relu(float x) {
+  float r;
+  asm("max.NaN.f32 %0, %1, 0f00000000;" : "=f"(r) : "f"(x));
+  return r;
+}
+__device__ __forceinline__ uint16_t FloatToBf16(float f) {
+  return __bfloat16_as_ushort(__float2bfloat16_rn(f));
+}
+__device__ __forceinline__ uint32_t PackBf16(float lo, float hi) {
+  uint32_t r;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
   return r;
 }
 // The bits of f rounded to tf32, ties away from zero.
