@@ -16,11 +16,13 @@ races and, when nothing notices, under AddressSanitizer. What notices is named:
 The exit code is the number of mutants that nothing noticed. SPDX-License-Identifier: Apache-2.0
 """
 import concurrent.futures
+import functools
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 KERNEL = ROOT / "src/kernels/cuda/attention_mma.cu"
@@ -75,7 +77,8 @@ FLAGS = ("-std=c++20 -O1 -g1 -fno-pie -Wno-unknown-pragmas -ffp-contract=off "
 SOURCES = """src/kernels/cuda/attention.cu src/kernels/cuda/attention_f32.cu tests/support/cuda/emu.cc
 tests/support/cuda/fake_cuda.cc tests/kernels/cuda/attention_test.cc
 tests/kernels/cuda/attention_mma_test.cc tests/support/kernel_sets.cc
-tests/support/reference_kernels.cc src/base/check.cc src/kernels/rounding.cc""".split()
+tests/support/reference_kernels.cc src/base/check.cc src/kernels/host_copies.cc
+src/kernels/rounding.cc src/weights/dtype.cc""".split()
 COMPILER = (["ccache"] if shutil.which("ccache") else []) + ["g++"]
 
 
@@ -129,7 +132,7 @@ def noticed_by(race, asan, number, text):
     if code not in (0, 1, 66):
         seen.append("abort: " + (err.strip().splitlines() or [f"signal {-code}"])[-1][:60])
     if not seen:
-        code, _, err = run(asan.program(number, text))
+        code, _, err = run(asan().program(number, text))
         if code != 0:
             seen.append("asan" if "AddressSanitizer" in err else "abort")
     return seen
@@ -143,7 +146,16 @@ def main():
         if old and source.count(old) != 1:
             sys.exit(f"mutant '{name}': its text is in the kernel {source.count(old)} times, not once")
     race = Build(directory, "race", ["-fsanitize=thread"], [], ["tests/support/cuda/racecheck.cc"])
-    asan = Build(directory, "asan", [], ["-fsanitize=address"], [])
+    lock = threading.Lock()
+
+    @functools.cache
+    def built():
+        return Build(directory, "asan", [], ["-fsanitize=address"], [])
+
+    def asan():
+        with lock:
+            return built()
+
     missed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(noticed_by, race, asan, n, source.replace(old, new) if old else source)
