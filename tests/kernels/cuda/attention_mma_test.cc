@@ -35,7 +35,7 @@ TEST_F(CudaAttentionMmaTest, MatchesDoubleSumsOfRoundedInputs) {
 
 TEST_F(CudaAttentionMmaTest, SkipsTilesThatNobodySees) {
   for (const bool causal : {false, true}) {
-    AttentionInputs inputs({{500}, 1, 64, Terms::kBoth, 30, causal});
+    AttentionInputs inputs({{400}, 1, 64, Terms::kBoth, 30, causal});
     Round(inputs.qkv, AttentionOperand::kBf16);
     Round(inputs.tables, AttentionOperand::kBf16);
     const uint64_t before = emu::counters.mma;

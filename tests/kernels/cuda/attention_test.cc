@@ -26,6 +26,18 @@ TEST(CudaAttentionTilesTest, CoverEveryQueryLongestFirst) {
   EXPECT_EQ(cuda::CountAttentionTiles({}), 0);
 }
 
+TEST(CudaPrepareAttentionTest, TellsOfEveryKernelThatCannotBeLoaded) {
+  int failures = 0;
+  for (;; ++failures) {
+    fake_cuda::Reset({.fail_call = failures, .fail_with = cudaErrorInvalidResourceHandle});
+    const cudaError_t error = cuda::PrepareAttention();
+    if (error == cudaSuccess) break;
+    EXPECT_EQ(error, cudaErrorInvalidResourceHandle);
+  }
+  fake_cuda::Reset({});
+  EXPECT_EQ(failures, 3 + 2 * 6);
+}
+
 class CudaAttentionTest : public testing::TestWithParam<AttentionOperand> {
  protected:
   void SetUp() override { ASSERT_EQ(cuda::PrepareAttention(), cudaSuccess); }
