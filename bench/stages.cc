@@ -21,6 +21,7 @@
 #include "engine/model.h"
 #include "kernels/denormals.h"
 #include "memory/block.h"
+#include "ops/planned.h"
 
 namespace waterline {
 namespace {
@@ -100,7 +101,8 @@ Result<void> Run(const std::string& model, Precision precision, const Shape& sha
   if (!network.ok()) return network.error();
 
   const Batch batch = RandomBatch(shape, checkpoint->backbone.vocab_size, network->head->rules());
-  const Plan plan = PlanPass(*network, kernels, batch, /*members=*/1, &memory);
+  HostLane lane(kernels);
+  const Plan plan = PlanOn(lane, &memory, /*members=*/1, [&](Ops& ops) { network->Forward(ops, batch); });
   Result<Block> workspace = Block::Make(plan.bytes, budget, Use::kWorkspace);
   if (!workspace.ok()) return workspace.error();
   using Clock = std::chrono::steady_clock;
@@ -108,7 +110,7 @@ Result<void> Run(const std::string& model, Precision precision, const Shape& sha
   std::vector<double> encoder, head;
   for (int round = -1; round < rounds; ++round) {  // The first warms up.
     Arena arena(workspace->bytes(), plan);
-    Ops ops(kernels, arena);
+    Ops ops(kernels, arena, &memory);
     const Clock::time_point start = Clock::now();
     Mat hidden = network->encoder->Forward(ops, batch);
     const Clock::time_point middle = Clock::now();

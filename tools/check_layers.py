@@ -9,14 +9,15 @@ import re
 import sys
 
 # What each folder may include besides itself and waterline/. Order of dependencies.
-ENCODER = ["base", "memory", "weights", "kernels", "ops", "batch", "checkpoint"]
+ENCODER = ["base", "memory", "weights", "kernels", "device", "ops", "batch", "checkpoint"]
 MAY_KNOW = {
     "base": [],
     "memory": ["base"],
     "weights": ["base", "memory"],
     "checkpoint": ["base", "weights"],
     "kernels": ["base", "memory", "weights"],
-    "ops": ["base", "memory", "weights", "kernels"],
+    "device": ["base", "memory", "weights", "kernels"],
+    "ops": ["base", "memory", "weights", "kernels", "device"],
     "text": ["base", "memory"],
     "tokens": ["base", "memory", "text"],
     "batch": ["base", "memory", "kernels", "tokens", "text"],

@@ -93,6 +93,12 @@ struct EngineOptions {
   // Instruction set: "amx", "avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2" or "portable";
   // empty: WATERLINE_ISA, or the machine's best.
   std::string isa = {};
+  // Where passes run: "cpu"; "cuda" or "cuda:0", "cuda:1" for a GPU; "cuda:0,1" or "cuda:all" for
+  // several, which share the texts of each call. The weights and the workspace are there then.
+  std::string device = "cpu";
+  // Bytes that the engine may hold on each device. Never exceeded; what the driver takes for itself
+  // is measured beside it (DeviceStats). 0: nine tenths of what is free at load.
+  size_t device_memory_budget = 0;
   // Several engines in one number: what this one holds is taken from it too, and memory_budget is
   // then the most that this one may take.
   std::optional<MemoryBudget> shared_budget = {};
@@ -266,6 +272,25 @@ struct RunPlan {
   int64_t splits = 0;  // Batches cut in two because their plan did not fit.
 };
 
+// Of one device; bytes unless said otherwise.
+struct DeviceStats {
+  std::string name;           // "cuda:0"
+  std::string model;          // "NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors"
+  size_t memory_budget = 0;
+  bool automatic = false;     // The budget is a share of what was free at load.
+  size_t in_use = 0;          // Counted against the budget now,
+  size_t peak = 0;            // and most at once since load.
+  size_t weights = 0;
+  size_t workspace = 0;         // The block that passes run in; its memory is given back by Trim.
+  size_t workspace_held = 0;    // Of it: what is on the device now.
+  size_t workspace_in_use = 0;  // Of it: passes and leases now,
+  size_t workspace_peak = 0;    // most at once since ResetPeaks.
+  size_t stages = 0;            // For what follows a pass: relations, vectors.
+  size_t context = 0;  // What the driver took for itself while the device was opened; not counted.
+  size_t free = 0;     // As the driver says now; 0 when it does not.
+  size_t total = 0;
+};
+
 // Bytes unless said otherwise.
 struct EngineStats {
   size_t memory_budget = 0;
@@ -304,6 +329,8 @@ struct EngineStats {
   // start. 0 where the system does not say.
   size_t resident = 0;
   size_t resident_peak = 0;
+  // Where passes run, if not on the host: workspace and leases are counted there.
+  std::vector<DeviceStats> devices;
 };
 
 // What a checkpoint is, and what it takes to run it.
@@ -332,6 +359,9 @@ struct ModelReport {
   size_t in_file_bytes = 0;  // Rows of it are read from the file when a token needs them.
   size_t tokenizer_bytes = 0;
   size_t smallest_budget = 0;  // The least that Load accepts with these options.
+  // Of one device, where options.device names one; else 0.
+  size_t smallest_device_budget = 0;
+  size_t device_memory_budget = 0;
   // For options.memory_budget (or what 0 stands for): the workspace, and the longest text (in words
   // of one and a third token, with 10 labels of two tokens) and the most tokens of such texts of
   // 128 tokens that one pass holds. 0 when the budget is too small to load.

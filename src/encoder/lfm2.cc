@@ -22,7 +22,7 @@ Result<std::unique_ptr<Encoder>> PreNorm::MakeLfm2(const BackboneConfig& config,
   PreNorm& model = **started;
   const int64_t D = config.hidden_size, F = config.intermediate, d = config.head_width();
   const int64_t wide = config.heads * d, narrow = config.key_heads * d;
-  const MatView angles = model.Angles(config.rope, d);
+  const MatView angles = model.Angles(config.rope, d, weights);
   for (int64_t i = 0; i < config.layers; ++i) {
     Binder l = weights.In(fmt::format("layers.{}", i));
     Layer layer;

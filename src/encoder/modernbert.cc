@@ -57,12 +57,12 @@ Result<void> PreNorm::BindModernBert(const BackboneConfig& config, Binder weight
   const auto sees_all = [](int64_t window) { return window == 0; };
   MatView global, local;
   if (std::any_of(config.windows.begin(), config.windows.end(), sees_all)) {
-    global = Angles(config.rope, d);
+    global = Angles(config.rope, d, weights);
   }
   if (!std::all_of(config.windows.begin(), config.windows.end(), sees_all)) {
     local = config.local_rope.theta == config.rope.theta && global.rows > 0
                 ? global
-                : Angles(config.local_rope, d);
+                : Angles(config.local_rope, d, weights);
   }
   for (int64_t i = 0; i < config.layers; ++i) {
     Binder l = weights.In(fmt::format("layers.{}", i));

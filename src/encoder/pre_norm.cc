@@ -61,15 +61,11 @@ Mat PreNorm::Forward(Ops& ops, const Batch& batch, LayerTap* tap) const {
 }
 
 Mat PreNorm::Forward(Ops& ops, Mat x, SequenceBegins begins) const {
-  static_assert(sizeof(float) == sizeof(int32_t));
-  const Mat room(ops.arena(), 1, x.rows(), "positions");
-  auto* const positions = reinterpret_cast<int32_t*>(room.view().data);
-  if (!ops.dry()) {
-    for (size_t s = 1; s < begins.size(); ++s) {
-      std::iota(positions + begins[s - 1], positions + begins[s], 0);
-    }
+  std::pmr::vector<int32_t> positions(static_cast<size_t>(x.rows()), ops.memory());
+  for (size_t s = 1; s < begins.size(); ++s) {
+    std::iota(positions.begin() + begins[s - 1], positions.begin() + begins[s], 0);
   }
-  const Places places{begins, {positions, static_cast<size_t>(x.rows())}};
+  const Places places{begins, positions};
   return Layers(ops, std::move(x), places, nullptr, nullptr);
 }
 
@@ -167,20 +163,16 @@ Result<std::unique_ptr<PreNorm>> PreNorm::StartCausal(const BackboneConfig& conf
   return started;
 }
 
-MatView PreNorm::Angles(const Rope& rope, int64_t head_width) {
-  const std::vector<float> frequencies = Frequencies(rope, head_width);
-  std::pmr::vector<float>& table = angles_.emplace_back(memory_);
-  table.resize(static_cast<size_t>(longest_ * head_width));
-  const MatView angles{table.data(), longest_, head_width, head_width};
-  for (int64_t p = 0; p < longest_; ++p) {
-    float* const row = angles.row(p);
-    for (size_t m = 0; m < frequencies.size(); ++m) {
-      const float angle = frequencies[m] * static_cast<float>(p);
-      row[m] = std::cos(angle);
-      row[m + frequencies.size()] = std::sin(angle);
-    }
-  }
-  return angles;
+MatView PreNorm::Angles(const Rope& rope, int64_t head_width, Binder& weights) const {
+  return weights.Computed(
+      longest_, head_width,
+      [frequencies = Frequencies(rope, head_width)](int64_t p, float* row) {
+        for (size_t m = 0; m < frequencies.size(); ++m) {
+          const float angle = frequencies[m] * static_cast<float>(p);
+          row[m] = std::cos(angle);
+          row[m + frequencies.size()] = std::sin(angle);
+        }
+      });
 }
 
 }  // namespace waterline

@@ -45,7 +45,7 @@ class PreNorm final : public Encoder, public RowEncoder {
                                                     std::pmr::memory_resource* memory);
   static Result<std::unique_ptr<Encoder>> MakeLfm2(const BackboneConfig& config, Binder weights,
                                                    std::pmr::memory_resource* memory);
-  explicit PreNorm(std::pmr::memory_resource* memory) : memory_(memory), bucket_(memory) {}
+  explicit PreNorm(std::pmr::memory_resource* memory) : bucket_(memory) {}
 
   using Encoder::Forward;
   Mat Forward(Ops& ops, const Batch& batch, LayerTap* tap) const override;
@@ -74,7 +74,7 @@ class PreNorm final : public Encoder, public RowEncoder {
   // What the tokens of a sequence tell each other, before the output map.
   Mat Mix(Ops& ops, const Places& places, const Layer& l, Mat qkv) const;
   // Cosines, then sines, of position p times the frequencies of a head: row p of [longest_, d].
-  MatView Angles(const Rope& rope, int64_t head_width);
+  MatView Angles(const Rope& rope, int64_t head_width, Binder& weights) const;
 
   int64_t width_ = 0;
   int64_t longest_ = 0;
@@ -88,8 +88,6 @@ class PreNorm final : public Encoder, public RowEncoder {
   std::optional<Norm> embedding_norm_;
   std::vector<Layer> layers_;
   Norm final_norm_;
-  std::pmr::memory_resource* memory_;
-  std::vector<std::pmr::vector<float>> angles_;
   // T5's bias by distance.
   Table bias_;
   std::pmr::vector<int32_t> bucket_;

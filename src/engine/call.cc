@@ -55,10 +55,8 @@ Call::Call(Engine::Impl& engine, Documents documents, std::span<const Label> lab
       labels_(labels),
       options_(options),
       staging_(&*engine.staging),
-      setup_{.network = &model_.network,
-             .kernels = engine.settings.kernels,
+      setup_{.sites = &engine.sites,
              .around = model_.around(),
-             .workspace = &*engine.workspace,
              .counters = &engine.counters,
              .staging = staging_,
              .wait = &options.wait,
@@ -66,7 +64,7 @@ Call::Call(Engine::Impl& engine, Documents documents, std::span<const Label> lab
              .observer = &engine.observer,
              .pool = engine.pool ? &*engine.pool : nullptr} {}
 
-void Call::UseWorkspace(Workspace& workspace) { setup_.workspace = &workspace; }
+void Call::UseWorkspace(Workspace& workspace) { setup_.leased = &workspace; }
 
 Result<void> Call::Check() const {
   bool needs_shared = false;
@@ -105,7 +103,7 @@ Result<void> Call::CheckLabelVectors() const {
 
 // As many documents from `begin` on as staging surely holds, at least one.
 Call::Group Call::NextGroup(size_t begin) const {
-  const int64_t width = model_.network.labels_given() ? model_.network.head->vector_width() : 0;
+  const int64_t width = model_.network().labels_given() ? model_.network().head->vector_width() : 0;
   Group group{begin, begin, LabelBytes(labels_, options_.relations, width)};
   const std::vector<Label>* own = nullptr;
   while (group.end < documents_.size()) {
@@ -142,7 +140,7 @@ Result<LabelSets> Call::MakeLabels(std::span<const Label> labels,
 // Fills in the vectors of a set: those that the checkpoint stores, those that the caller has, and
 // those of the label encoder. Nothing is computed for a plan.
 Result<void> Call::FillVectors(bool alone, LabelSet& set) const {
-  const Network& network = model_.network;
+  const Network& network = model_.network();
   const int64_t width = network.head->vector_width();
   const auto columns = static_cast<size_t>(width);
   set.vectors.resize(set.texts.size() * columns);
@@ -153,13 +151,15 @@ Result<void> Call::FillVectors(bool alone, LabelSet& set) const {
     if (engine_.settings.plan_only) return {};
     const std::vector<std::string>& stored = model_.checkpoint.config.classes;
     std::pmr::vector<float> encoded(set.vectors.size(), staging_);
-    for (size_t i = 0; i < set.texts.size(); ++i) {
-      const auto at = std::find(stored.begin(), stored.end(), set.texts[i]) - stored.begin();
-      std::copy_n(reinterpret_cast<const float*>(network.stored_labels.data) + at * width, columns,
-                  encoded.data() + i * columns);
+    std::pmr::vector<int64_t> rows(staging_);
+    for (const std::string_view text : set.texts) {
+      rows.push_back(std::find(stored.begin(), stored.end(), text) - stored.begin());
     }
-    return PrepareLabels(network, *setup_.kernels, encoded.data(), set.labels(), set.vectors.data(),
-                         staging_);
+    const Result<void> there =
+        ReadStoredLabels(engine_.sites, rows, encoded.data(), options_.wait, staging_);
+    if (!there.ok()) return there;
+    return PrepareLabels(engine_.sites, encoded.data(), set.labels(), set.vectors.data(),
+                         options_.wait, staging_);
   }
 
   std::pmr::vector<std::string_view> texts(staging_);  // Those that are to be encoded,
@@ -212,7 +212,7 @@ Result<LabelVectors> Call::EmbedLabels() {
   auto made = std::make_shared<LabelVectors::Impl>();
   for (const int32_t label : set.label) made->labels.push_back(labels_[static_cast<size_t>(label)]);
   made->labels_encoder = checkpoint.config.labels_encoder_name;
-  made->width = model_.network.head->vector_width();
+  made->width = model_.network().head->vector_width();
   made->values.resize(made->labels.size() * static_cast<size_t>(made->width));
   made->prepared.resize(made->values.size());
   const auto for_each = [&](int64_t count, FunctionRef<void(int64_t)> fn) {
@@ -321,7 +321,7 @@ void Call::RunSequences(Texts& texts) const {
     count += request.error ? 0 : request.windows.size() * request.labels->parts.size();
   }
   items.reserve(count);
-  const bool given = model_.network.labels_given();
+  const bool given = model_.network().labels_given();
   for (Request& request : texts.requests) {
     if (request.error) continue;
     const std::pmr::vector<LabelSet>& sets = request.labels->parts;
@@ -359,7 +359,7 @@ void Call::RunSequences(Texts& texts) const {
   for (const PassItem* item : order) tokens.push_back(item->sequence.tokens(setup_.around));
 
   const std::pmr::vector<size_t> begins =
-      BatchBegins(tokens, engine_.batch_tokens, engine_.settings.threads, staging_);
+      BatchBegins(tokens, engine_.batch_tokens, engine_.workers(), staging_);
   const bool in_order = texts.alone || setup_.plan != nullptr;
   const auto passes = static_cast<int64_t>(begins.size()) - 1;
   ForEach(passes, in_order, [&](int64_t batch) {
@@ -367,7 +367,9 @@ void Call::RunSequences(Texts& texts) const {
     RunPass(setup_,
             std::span<const PassItem* const>(order).subspan(
                 begin, begins[static_cast<size_t>(batch) + 1] - begin),
-            MembersOf(batch, texts.alone ? 1 : passes, engine_.settings.threads));
+            engine_.sites.lanes() > 0
+                ? 1
+                : MembersOf(batch, texts.alone ? 1 : passes, engine_.settings.threads));
   });
 }
 

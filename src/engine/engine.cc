@@ -54,6 +54,26 @@ Result<std::vector<Extraction>> ExtractAll(Engine::Impl& engine, Documents docum
   });
 }
 
+DeviceStats StatsOf(const Site& site, const Settings& settings) {
+  const Budget& budget = *site.budget;
+  const Result<Device::Memory> memory = site.device->memory();
+  return {.name = site.device->name(),
+          .model = site.device->model(),
+          .memory_budget = budget.limit(),
+          .automatic = settings.device_automatic,
+          .in_use = budget.in_use(),
+          .peak = budget.peak(),
+          .weights = budget.in_use(Use::kWeights),
+          .workspace = budget.in_use(Use::kWorkspace),
+          .workspace_held = site.workspace_block.bytes().size(),
+          .workspace_in_use = site.workspace->in_use(),
+          .workspace_peak = site.workspace->peak(),
+          .stages = budget.in_use(Use::kStaging),
+          .context = site.device->context_bytes(),
+          .free = memory.ok() ? memory->free : 0,
+          .total = memory.ok() ? memory->total : 0};
+}
+
 }  // namespace
 
 Result<std::vector<Extraction>> Engine::Extract(std::span<const Document> documents,
@@ -88,7 +108,7 @@ Result<RunPlan> Engine::Plan(std::span<const std::string_view> texts, std::span<
 Result<LabelVectors> Engine::EmbedLabels(std::span<const Label> labels,
                                          const WaitLimit& wait) const {
   if (impl_->settings.plan_only) return PlanOnly("EmbedLabels");
-  if ((*impl_->model)->network.labels == nullptr) {
+  if ((*impl_->model)->network().labels == nullptr) {
     return Error{Code::kUnsupported,
                  fmt::format("{} has no label encoder: it reads labels with each text",
                              (*impl_->model)->checkpoint.files.directory.string())};
@@ -113,8 +133,8 @@ Result<LabelVectors> Engine::LoadLabels(const std::string& path) const {
     if (impl_->settings.plan_only) return LabelVectors(std::move(*read));
     vectors.prepared.resize(vectors.values.size());
     const Result<void> prepared = PrepareLabels(
-        model.network, *impl_->settings.kernels, vectors.values.data(),
-        static_cast<int64_t>(vectors.labels.size()), vectors.prepared.data(), &*impl_->staging);
+        impl_->sites, vectors.values.data(), static_cast<int64_t>(vectors.labels.size()),
+        vectors.prepared.data(), {}, &*impl_->staging);
     if (!prepared.ok()) return prepared.error();
     return LabelVectors(std::move(*read));
   });
@@ -128,6 +148,13 @@ EngineStats Engine::Stats() const {
   const ResidentMemory resident = ReadResidentMemory();
   const Kernels& kernels = *impl.settings.kernels;
   const Precision precision = (*impl.model)->checkpoint.precision;
+  const bool on_host = impl.settings.devices.empty();
+  size_t leased = 0;
+  std::vector<DeviceStats> devices;
+  for (const auto& site : impl.sites) {
+    leased += site->workspace->leased();
+    if (site->device != nullptr) devices.push_back(StatsOf(*site, impl.settings));
+  }
   return {.memory_budget = budget.limit(),
           .automatic = impl.settings.automatic,
           .available = impl.settings.available,
@@ -140,9 +167,9 @@ EngineStats Engine::Stats() const {
           .staging_in_use = impl.staging->in_use(),
           .staging_peak = impl.staging->peak(),
           .workspace = budget.in_use(Use::kWorkspace),
-          .workspace_in_use = impl.workspace->in_use(),
-          .workspace_peak = impl.workspace->peak(),
-          .leased = impl.workspace->leased(),
+          .workspace_in_use = on_host ? impl.sites[0].workspace->in_use() : 0,
+          .workspace_peak = on_host ? impl.sites[0].workspace->peak() : 0,
+          .leased = leased,
           .in_file = (*impl.model)->in_file,
           .batches = impl.counters.batches,
           .tokens = impl.counters.tokens,
@@ -159,22 +186,27 @@ EngineStats Engine::Stats() const {
           .dtype = precision,
           .input_levels = kernels.InputRounding(TypesOf(precision).encoder).levels,
           .resident = resident.now,
-          .resident_peak = resident.peak};
+          .resident_peak = resident.peak,
+          .devices = std::move(devices)};
 }
 
 void Engine::ResetPeaks() const {
   impl_->budget->ResetPeak();
   impl_->staging->ResetPeak();
-  impl_->workspace->ResetPeak();
+  for (const auto& site : impl_->sites) site->workspace->ResetPeak();
 }
 
 Result<MemoryLease> Engine::Lease(size_t bytes, const WaitLimit& wait) const {
   if (impl_->settings.plan_only) return PlanOnly("Lease");
   if (bytes == 0) return Error{Code::kInvalidArgument, "a lease of 0 bytes; give at least 1"};
   return Guarded(*impl_, [&]() -> Result<MemoryLease> {
-    Result<Workspace::Part> part = impl_->workspace->Lease(bytes, wait);
+    // Held so that the workspace is not given back before the lease has its part.
+    const Result<Sites::Hold> hold = impl_->sites.Acquire(wait, &impl_->sites[0]);
+    if (!hold.ok()) return hold.error();
+    Result<Workspace::Part> part = hold->site().workspace->Lease(bytes, wait);
     if (!part.ok()) return part.error();
-    return MemoryLease(std::make_unique<MemoryLease::Impl>(impl_, bytes, std::move(*part)));
+    return MemoryLease(std::make_unique<MemoryLease::Impl>(
+        impl_, bytes, std::move(*part), /*on_host=*/impl_->settings.devices.empty()));
   });
 }
 

@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "engine/loaded_model.h"
 #include "engine/pass.h"
+#include "engine/site.h"
 #include "engine/sizing.h"
 #include "memory/block.h"
 #include "memory/block_heap.h"
@@ -38,8 +39,7 @@ struct Engine::Impl {
   Block staging_block;
   std::optional<BlockHeap> staging;    // Texts in flight, on both sides of
   std::optional<Turnstile> turnstile;  // which the callers wait.
-  Block workspace_block;
-  std::optional<Workspace> workspace;
+  Sites sites;
   int64_t batch_tokens = 0;
 
   PassCounters counters;
@@ -55,8 +55,14 @@ struct Engine::Impl {
   std::jthread idle;  // Ends first.
 
   // Loads `name` and takes staging and workspace from what the budget leaves.
-  // Errors: as Engine::Load, but kOverBudget without the numbers. Throws OverBudget.
+  // Errors: as Engine::Load, but kOverBudget without the numbers where the budget of the host is
+  // too small. Throws OverBudget.
   Result<void> Load(const std::string& name);
+  // The part of Load that is done for the host, or for each device.
+  Result<std::unique_ptr<Site>> OpenHost(size_t workspace);
+  Result<std::unique_ptr<Site>> OpenDevice(size_t index);
+  // Passes that can run at once.
+  int workers() const { return sites.lanes() > 0 ? sites.lanes() : settings.threads; }
   size_t Trim();
   // Trims whenever no call has run for `pause`.
   void TrimWhenIdle(std::chrono::milliseconds pause);

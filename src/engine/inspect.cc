@@ -97,7 +97,7 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   Result<Checkpoint> checkpoint =
       OpenCheckpoint(model, settings->precision, kernels, unlimited, &tokenizer_memory);
   if (!checkpoint.ok()) return checkpoint.error();
-  Result<Measure> measure = MeasureCheckpoint(*checkpoint, kernels, unlimited);
+  Result<Measure> measure = MeasureCheckpoint(*checkpoint, *settings, unlimited);
   if (!measure.ok()) return measure.error();
   // Held from here on, so that the tables of the network's own count as they do after Load.
   BudgetResource weights_memory(unlimited, Use::kWeights);
@@ -134,12 +134,22 @@ Result<ModelReport> InspectOrThrow(const std::string& model, const EngineOptions
   report.weight_bytes = PagesUp(measure->report.block_bytes) + unlimited.in_use(Use::kWeights);
   report.in_file_bytes = measure->report.in_file_bytes;
   report.tokenizer_bytes = unlimited.in_use(Use::kTokenizer);
-  report.smallest_budget = SmallestBudget(*measure, settings->threads);
+  report.smallest_budget = SmallestBudget(*measure, *settings);
   report.memory_budget = settings->budget;
   if (settings->budget < report.smallest_budget) return report;
 
-  const size_t held = unlimited.in_use() + PagesUp(measure->report.block_bytes);
-  report.workspace_bytes = DivideRoom(settings->budget - held, settings->threads).workspace;
+  const size_t weights = PagesUp(measure->report.block_bytes);
+  if (settings->devices.empty()) {
+    const size_t held = unlimited.in_use() + weights;
+    report.workspace_bytes = DivideRoom(settings->budget - held, settings->threads).workspace;
+  } else {
+    const size_t granularity = settings->devices.front()->granularity();
+    report.smallest_device_budget = SmallestDeviceBudget(*measure, granularity);
+    report.device_memory_budget = settings->device_budgets.front();
+    if (report.device_memory_budget < report.smallest_device_budget) return report;
+    report.workspace_bytes =
+        DivideDeviceRoom(report.device_memory_budget - weights, granularity).workspace;
+  }
   constexpr int64_t kLabels = 10;
   const auto fits = [&](const BatchShape& shape) {
     return PassBytes(*network, kernels, shape, &memory) <= report.workspace_bytes;

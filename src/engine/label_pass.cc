@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "kernels/dry.h"
+#include "ops/planned.h"
 #include "ops/stage.h"
 
 namespace waterline {
@@ -43,10 +43,7 @@ void Forward(const Network& network, Ops& ops, const Batch& batch, int64_t first
              const LabelOutput& output) {
   const int64_t width = network.head->vector_width();
   const auto copy = [&](const Mat& rows, float* to) {
-    if (ops.dry()) return;
-    for (int64_t r = 0; r < rows.rows(); ++r) {
-      std::copy_n(rows.view().row(r), width, to + (first + r) * width);
-    }
+    ops.CopyOut(rows, {to + first * width, rows.rows(), width, width});
   };
   Mat vectors = network.labels->Forward(ops, batch);
   if (output.encoded != nullptr) copy(vectors, output.encoded);
@@ -56,38 +53,32 @@ void Forward(const Network& network, Ops& ops, const Batch& batch, int64_t first
 }
 
 // Tells the observer of a pass that has run.
-void Report(const PassSetup& setup, const Batch& batch, const Plan& plan,
-            std::chrono::steady_clock::duration time) {
+void Report(const PassSetup& setup, const Workspace& workspace, const Batch& batch,
+            const Plan& plan, std::chrono::steady_clock::duration time) {
   if (!*setup.observer) return;
   const auto labels = static_cast<int64_t>(batch.words.size());
   (*setup.observer)({.sequences = labels,
                      .tokens = batch.tokens(),
                      .labels = labels,
                      .planned = plan.bytes,
-                     .workspace_in_use = setup.workspace->in_use(),
+                     .workspace_in_use = workspace.in_use(),
                      .in_use = setup.budget->in_use(),
                      .seconds = std::chrono::duration<double>(time).count()});
 }
 
-Result<void> RunOne(const PassSetup& setup, const LabelTokens& labels, size_t begin, size_t end,
+// Runs labels [begin, end) as one pass; false, with nothing done, when they are too many.
+Result<bool> TryOne(const PassSetup& setup, const LabelTokens& labels, size_t begin, size_t end,
                     const LabelOutput& output) {
-  const Network& network = *setup.network;
+  const Result<PassSetup::Place> place = setup.TakePlace();
+  if (!place.ok()) return place.error();
+  const Network& network = place->network();
+  Workspace& workspace = *place->workspace;
   const Batch batch = MakeLabelBatch(labels, begin, end, setup.staging);
   const auto first = static_cast<int64_t>(begin);
-  const DryKernels dry(*setup.kernels);
-  Arena planning(setup.staging);
-  {
-    Ops ops(dry, planning);
-    Forward(network, ops, batch, first, output);
-  }
-  const Plan plan = std::move(planning).MakePlan();
-  const auto halves = [&]() -> Result<void> {
-    const size_t middle = begin + (end - begin) / 2;
-    Result<void> done = RunOne(setup, labels, begin, middle, output);
-    return done.ok() ? RunOne(setup, labels, middle, end, output) : done;
-  };
-  if (plan.bytes > setup.workspace->share() && end - begin > 1) return halves();
-  if (const size_t capacity = setup.workspace->capacity(); plan.bytes > capacity) {
+  const auto forward = [&](Ops& ops) { Forward(network, ops, batch, first, output); };
+  const Plan plan = PlanOn(place->lane(), setup.staging, /*members=*/1, forward);
+  if (plan.bytes > workspace.share() && end - begin > 1) return false;
+  if (const size_t capacity = workspace.capacity(); plan.bytes > capacity) {
     return Error{Code::kOverBudget,
                  fmt::format("a label of {} tokens needs {} bytes of workspace, the memory budget "
                              "leaves {}",
@@ -100,22 +91,31 @@ Result<void> RunOne(const PassSetup& setup, const LabelTokens& labels, size_t be
                                    .labels = static_cast<int64_t>(end - begin),
                                    .bytes = plan.bytes,
                                    .buffers = {}});
-    return {};
+    return true;
   }
-  const Result<Workspace::Part> part = setup.workspace->Acquire(plan.bytes, *setup.wait);
+  const Result<Workspace::Part> part = workspace.Acquire(plan.bytes, *setup.wait);
   if (!part.ok()) {
-    if (part.error().code == Code::kOverBudget && end - begin > 1) return halves();
+    if (part.error().code == Code::kOverBudget && end - begin > 1) return false;
     return part.error();
   }
   const auto start = std::chrono::steady_clock::now();
-  Arena arena(part->bytes(), plan);
-  Ops ops(*setup.kernels, arena);
-  Forward(network, ops, batch, first, output);
+  const Result<void> done =
+      RunPlanned(place->lane(), plan, part->bytes(), setup.staging, nullptr, forward);
   setup.counters->tokens += batch.tokens();
   ++setup.counters->batches;
-  Report(setup, batch, plan, std::chrono::steady_clock::now() - start);
-  if (ops.error()) return *ops.error();
-  return {};
+  Report(setup, workspace, batch, plan, std::chrono::steady_clock::now() - start);
+  if (!done.ok()) return done.error();
+  return true;
+}
+
+Result<void> RunOne(const PassSetup& setup, const LabelTokens& labels, size_t begin, size_t end,
+                    const LabelOutput& output) {
+  const Result<bool> done = TryOne(setup, labels, begin, end, output);
+  if (!done.ok()) return done.error();
+  if (*done) return {};
+  const size_t middle = begin + (end - begin) / 2;
+  Result<void> half = RunOne(setup, labels, begin, middle, output);
+  return half.ok() ? RunOne(setup, labels, middle, end, output) : half;
 }
 
 }  // namespace
@@ -181,23 +181,34 @@ Result<void> EncodeLabels(const LabelPasses& passes, const LabelTokens& labels,
   return {};
 }
 
-Result<void> PrepareLabels(const Network& network, const Kernels& kernels, const float* encoded,
-                           int64_t count, float* prepared, std::pmr::memory_resource* memory) {
-  const int64_t width = network.head->vector_width();
+Result<void> ReadStoredLabels(Sites& sites, std::span<const int64_t> rows, float* to,
+                              const WaitLimit& wait, std::pmr::memory_resource* memory) {
+  const Result<Sites::Hold> place = sites.Acquire(wait);
+  if (!place.ok()) return place.error();
+  const Table& stored = place->site().network->stored_labels;
+  const auto* const floats = reinterpret_cast<const float*>(stored.data);
+  const MatView all{const_cast<float*>(floats), stored.rows, stored.cols, stored.cols};
+  const auto count = static_cast<int64_t>(rows.size());
+  return RunStage(place->lane(), memory, [&](Ops& ops) {
+    Mat some(ops.arena(), count, stored.cols, "label vectors");
+    ops.GatherRows(all, rows, some);
+    ops.CopyOut(some, {to, count, stored.cols, stored.cols});
+  });
+}
+
+Result<void> PrepareLabels(Sites& sites, const float* encoded, int64_t count, float* prepared,
+                           const WaitLimit& wait, std::pmr::memory_resource* memory) {
+  const Result<Sites::Hold> place = sites.Acquire(wait);
+  if (!place.ok()) return place.error();
+  const Head& head = *place->site().network->head;
+  const int64_t width = head.vector_width();
   for (int64_t begin = 0; begin < count; begin += kPrepareRows) {
     const int64_t rows = std::min(kPrepareRows, count - begin);
-    const Result<void> done = RunStage(kernels, memory, [&](Ops& ops) {
+    const Result<void> done = RunStage(place->lane(), memory, [&](Ops& ops) {
       Mat from(ops.arena(), rows, width, "label vectors");
-      if (!ops.dry()) {
-        for (int64_t r = 0; r < rows; ++r) {
-          std::copy_n(encoded + (begin + r) * width, width, from.view().row(r));
-        }
-      }
-      const Mat to = network.head->PrepareLabels(ops, std::move(from));
-      if (ops.dry()) return;
-      for (int64_t r = 0; r < rows; ++r) {
-        std::copy_n(to.view().row(r), width, prepared + (begin + r) * width);
-      }
+      ops.CopyIn({const_cast<float*>(encoded) + begin * width, rows, width, width}, from);
+      const Mat to = head.PrepareLabels(ops, std::move(from));
+      ops.CopyOut(to, {prepared + begin * width, rows, width, width});
     });
     if (!done.ok()) return done;
   }

@@ -49,8 +49,12 @@ struct LabelPasses {
 Result<void> EncodeLabels(const LabelPasses& passes, const LabelTokens& labels,
                           const LabelOutput& output);
 
+// Rows of Network::stored_labels -> `to` [rows, width]. Errors and throws as PrepareLabels.
+Result<void> ReadStoredLabels(Sites& sites, std::span<const int64_t> rows, float* to,
+                              const WaitLimit& wait, std::pmr::memory_resource* memory);
 // Prepares label vectors that are there: `encoded` [count, width] -> `prepared`.
-Result<void> PrepareLabels(const Network& network, const Kernels& kernels, const float* encoded,
-                           int64_t count, float* prepared, std::pmr::memory_resource* memory);
+// Errors: as Sites::Acquire, RunStage. Throws as RunStage.
+Result<void> PrepareLabels(Sites& sites, const float* encoded, int64_t count, float* prepared,
+                           const WaitLimit& wait, std::pmr::memory_resource* memory);
 
 }  // namespace waterline

@@ -104,12 +104,12 @@ Result<void> LabelVectors::Save(const std::string& path) const {
 
 Result<void> FitsModel(const LabelVectors::Impl& vectors, const LoadedModel& model) {
   const std::string& encoder = model.checkpoint.config.labels_encoder_name;
-  if (model.network.labels == nullptr) {
+  if (model.network().labels == nullptr) {
     return Error{Code::kUnsupported,
                  fmt::format("label vectors are for models with a label encoder, and {} has none",
                              model.checkpoint.files.directory.string())};
   }
-  const int64_t width = model.network.head->vector_width();
+  const int64_t width = model.network().head->vector_width();
   if (vectors.width == width && vectors.labels_encoder == encoder) return {};
   return Error{Code::kBadModel,
                fmt::format("the label vectors have {} columns and come from the label encoder "

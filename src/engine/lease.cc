@@ -8,10 +8,10 @@
 
 namespace waterline {
 
-MemoryLease::Impl::Impl(std::shared_ptr<void> of, size_t size, Workspace::Part memory)
-    : owner(std::move(of)), bytes(size), part(std::move(memory)) {
+MemoryLease::Impl::Impl(std::shared_ptr<void> of, size_t size, Workspace::Part memory, bool is_host)
+    : owner(std::move(of)), bytes(size), part(std::move(memory)), on_host(is_host) {
   // One worker's: a pass of several texts may take all of it.
-  workspace.emplace(part->bytes(), part->bytes().size(), 1);
+  workspace.emplace(part->bytes(), part->bytes().size(), 1, on_host);
 }
 
 MemoryLease::MemoryLease() = default;
@@ -23,7 +23,7 @@ MemoryLease::~MemoryLease() = default;
 size_t MemoryLease::bytes() const { return impl_ == nullptr ? 0 : impl_->bytes; }
 
 std::span<std::byte> MemoryLease::memory() const {
-  if (impl_ == nullptr || !impl_->part) return {};
+  if (impl_ == nullptr || !impl_->part || !impl_->on_host) return {};
   return impl_->part->bytes().first(impl_->bytes);
 }
 

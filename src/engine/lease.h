@@ -15,7 +15,7 @@ namespace waterline {
 
 struct MemoryLease::Impl {
   // Of an engine, which `owner` keeps alive.
-  Impl(std::shared_ptr<void> owner, size_t size, Workspace::Part memory);
+  Impl(std::shared_ptr<void> owner, size_t size, Workspace::Part memory, bool on_host);
   // Of a budget.
   Impl(std::shared_ptr<Budget> budget, size_t size, Reservation reserved)
       : owner(std::move(budget)), bytes(size), reservation(std::move(reserved)) {}
@@ -24,6 +24,7 @@ struct MemoryLease::Impl {
   size_t bytes;
   Reservation reservation;
   std::optional<Workspace::Part> part;
+  bool on_host = true;
   std::optional<Workspace> workspace;  // In `part`, for the passes of calls that use the lease.
 };
 

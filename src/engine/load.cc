@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "engine/engine_state.h"
+#include "engine/precision.h"
 #include "kernels/denormals.h"
 #include "memory/machine.h"
 
@@ -24,7 +26,10 @@ Error TooSmall(const std::string& model, const EngineOptions& options, const Bud
   const Result<ModelReport> report = Inspect(model, {.memory_budget = budget.limit(),
                                                      .threads = options.threads,
                                                      .dtype = options.dtype,
-                                                     .isa = options.isa});
+                                                     .isa = options.isa,
+                                                     .device = options.device,
+                                                     .device_memory_budget =
+                                                         options.device_memory_budget});
   if (!report.ok()) return report.error();
   if (report->smallest_budget <= budget.limit()) {  // Of which other engines hold a part.
     return {
@@ -60,28 +65,96 @@ Result<void> Engine::Impl::Load(const std::string& name) {
     splitter = std::move(*made);
   }
 
-  const Room room = DivideRoom(budget->available(), settings.threads);
-  if (room.workspace < (*model)->measure.least_workspace) {
-    return Error{Code::kOverBudget, "the budget is too small"};
+  std::vector<std::unique_ptr<Site>> opened;
+  for (size_t i = 0; i < settings.devices.size(); ++i) {
+    Result<std::unique_ptr<Site>> site = OpenDevice(i);
+    if (!site.ok()) return site.error();
+    opened.push_back(std::move(*site));
+  }
+  // Devices have workspaces of their own: what is left on the host is for staging.
+  Room room = DivideRoom(budget->available(), settings.threads);
+  if (settings.devices.empty() && room.workspace < (*model)->measure.least_workspace) {
+    return Error{Code::kOverBudget, ""};
   }
   Result<Block> block = Block::Make(room.staging, *budget, Use::kStaging);
-  if (!block.ok()) return block.error();
+  if (!block.ok()) return Error{Code::kOverBudget, ""};
   staging_block = std::move(*block);
   staging.emplace(staging_block.bytes());
   turnstile.emplace(room.staging);
-  block = settings.plan_only ? Block::MakeCounted(room.workspace, *budget, Use::kWorkspace)
-                             : Block::Make(room.workspace, *budget, Use::kWorkspace);
-  if (!block.ok()) return block.error();
-  workspace_block = std::move(*block);
-  workspace.emplace(workspace_block.bytes(), workspace_block.size(), settings.threads);
+  if (settings.devices.empty()) {
+    Result<std::unique_ptr<Site>> site = OpenHost(room.workspace);
+    if (!site.ok()) return site.error();
+    opened.push_back(std::move(*site));
+  }
+  sites.Open(std::move(opened));
   batch_tokens = settings.batch_tokens;
   if (batch_tokens == 0) {
-    batch_tokens =
-        BatchTokensFor((*model)->network, *settings.kernels, workspace->share(), &*staging);
+    batch_tokens = BatchTokensFor((*model)->network(), *settings.kernels,
+                                  sites[0].workspace->share(), &*staging);
   }
-  if (!settings.plan_only) pool.emplace(settings.threads, SetFlushDenormals);
+  if (!settings.plan_only) pool.emplace(std::max(settings.threads, workers()), SetFlushDenormals);
   staging->ResetPeak();
   return {};
+}
+
+Result<std::unique_ptr<Site>> Engine::Impl::OpenHost(size_t workspace) {
+  auto site = std::make_unique<Site>();
+  site->kernels = settings.kernels;
+  site->network = &(*model)->network();
+  site->budget = budget;
+  Result<Block> block = settings.plan_only
+                            ? Block::MakeCounted(workspace, *budget, Use::kWorkspace)
+                            : Block::Make(workspace, *budget, Use::kWorkspace);
+  if (!block.ok()) return block.error();
+  site->workspace_block = std::move(*block);
+  site->workspace.emplace(site->workspace_block.bytes(), site->workspace_block.size(),
+                          settings.threads);
+  site->lanes.push_back(std::make_unique<HostLane>(*settings.kernels));
+  return site;
+}
+
+Result<std::unique_ptr<Site>> Engine::Impl::OpenDevice(size_t index) {
+  const LoadedModel::Placement& placement = (*model)->placements[index];
+  Device& device = *placement.device;
+  auto site = std::make_unique<Site>();
+  site->device = &device;
+  site->kernels = settings.kernels;
+  site->network = &placement.network;
+  site->budget = std::make_shared<Budget>(settings.device_budgets[index]);
+  site->weights = Reservation(*site->budget, Use::kWeights);
+  const size_t granularity = device.granularity();
+  const size_t least = SmallestDeviceBudget((*model)->measure, granularity);
+  if (site->budget->limit() < least || !site->weights.Resize(placement.weights.size())) {
+    return Error{Code::kOverBudget,
+                 fmt::format("a device memory budget of {} bytes is too small on {}; the smallest "
+                             "that would do is {} bytes (weights {}, the rest for passes)",
+                             site->budget->limit(), device.name(), least,
+                             placement.weights.size())};
+  }
+  const DeviceRoom room = DivideDeviceRoom(site->budget->available(), granularity);
+  const auto take = [&](size_t bytes, Use use) {
+    return settings.plan_only ? Block::MakeCounted(bytes, *site->budget, use)
+                              : Block::MakeFrom(device, bytes, *site->budget, use);
+  };
+  Result<Block> block = take(kLanesPerDevice * room.stage, Use::kStaging);
+  if (!block.ok()) return block.error();
+  site->rooms = std::move(*block);
+  block = take(room.workspace, Use::kWorkspace);
+  if (!block.ok()) return block.error();
+  site->workspace_block = std::move(*block);
+  site->workspace.emplace(site->workspace_block.bytes(), site->workspace_block.size(),
+                          kLanesPerDevice, /*on_host=*/false);
+  for (int i = 0; i < kLanesPerDevice; ++i) {
+    const std::span<std::byte> stage =
+        settings.plan_only
+            ? std::span<std::byte>()
+            : site->rooms.bytes().subspan(static_cast<size_t>(i) * room.stage, room.stage);
+    Result<std::unique_ptr<Lane>> lane = device.MakeLane(
+        TypesOf((*model)->checkpoint.precision).encoder, stage, *budget);
+    if (!lane.ok()) return lane.error();
+    site->lanes.push_back(std::move(*lane));
+  }
+  return site;
 }
 
 Result<Engine> Engine::Load(const std::string& model, const EngineOptions& options) {
@@ -97,7 +170,9 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
     };
     try {
       if (const Result<void> loaded = impl->Load(model); !loaded.ok()) {
-        return loaded.error().code == Code::kOverBudget ? too_small() : loaded.error();
+        const bool of_host =
+            loaded.error().code == Code::kOverBudget && loaded.error().message.empty();
+        return of_host ? too_small() : loaded.error();
       }
     } catch (const OverBudget&) {
       return too_small();
@@ -117,7 +192,7 @@ Result<Engine> Engine::Load(const std::string& model, const EngineOptions& optio
 
 size_t Engine::Impl::Trim() {
   const size_t before = ReadResidentMemory().now;
-  workspace->Trim();
+  sites.Trim();
   staging->Trim();
   ::malloc_trim(0);
   ++trims;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -46,10 +47,12 @@ constexpr const char* kFiles[] = {"gliner_config.json",
 
 // Which files a model is made of, and in what state they are: another file under the same name is
 // another model. Throws std::filesystem::filesystem_error.
-std::string IdentityOf(const std::filesystem::path& directory, const Kernels& kernels,
+std::string IdentityOf(const std::filesystem::path& directory, const Settings& settings,
                        Precision precision) {
-  std::string identity = fmt::format("{} {}\n{}", kernels.name(), PrecisionName(precision),
-                                     std::filesystem::canonical(directory).string());
+  std::string identity =
+      fmt::format("{} {}\n{}", settings.kernels->name(), PrecisionName(precision),
+                  std::filesystem::canonical(directory).string());
+  for (const Device* device : settings.devices) identity += fmt::format("\n{}", device->name());
   for (const char* name : kFiles) {
     struct stat status;
     if (::stat((directory / name).c_str(), &status) != 0) continue;
@@ -94,45 +97,90 @@ struct ModelLoader {
     auto model = std::make_shared<LoadedModel>(own->limit(), own);
     Result<Checkpoint> checkpoint = OpenCheckpoint(name, settings.precision, *settings.kernels,
                                                    model->memory, &model->tokenizer_memory);
-    if (!checkpoint.ok()) return checkpoint.error();
+    if (!checkpoint.ok()) return ShortOfBudget(checkpoint.error());
     model->checkpoint = std::move(*checkpoint);
     Result<Measure> measure =
-        MeasureCheckpoint(model->checkpoint, *settings.kernels, model->memory);
+        MeasureCheckpoint(model->checkpoint, settings, model->memory);
     if (!measure.ok()) return measure.error();
     model->measure = std::move(*measure);
-    if (settings.budget < SmallestBudget(model->measure, settings.threads)) {
-      return Error{Code::kOverBudget, "the budget is too small"};
+    if (settings.budget < SmallestBudget(model->measure, settings)) {
+      return Error{Code::kOverBudget, ""};
     }
 
-    const size_t bytes = model->measure.report.block_bytes;
-    Result<Block> block = settings.plan_only
-                              ? Block::MakeCounted(bytes, model->memory, Use::kWeights)
-                              : Block::Make(bytes, model->memory, Use::kWeights);
-    if (!block.ok()) return block.error();
-    model->weights = std::move(*block);
-    BudgetResource loading(model->memory, Use::kLoading);
-    BindingReport report;
-    Result<Network> network =
-        settings.plan_only
-            ? MeasureNetwork(model->checkpoint, *settings.kernels, &model->weights_memory, report)
-            : BindNetwork(model->checkpoint, *settings.kernels,
-                          {.block = model->weights.bytes(),
-                           .memory = &model->weights_memory,
-                           .loading = &loading,
-                           .threads = settings.threads},
-                          report);
-    if (!network.ok()) return network.error();
-    model->network = std::move(*network);
-    model->in_file = report.in_file_bytes;
+    if (const Result<void> placed = Place(*model, settings); !placed.ok()) return placed.error();
     model->measure.report = {};  // Names that nobody asks for again.
     model->limits = {.max_words = model->checkpoint.config.max_len,
                      .max_tokens = model->measure.longest_sequence,
                      .max_width = model->measure.widths,
                      .vocabulary = model->checkpoint.backbone.vocab_size};
-    if (model->network.labels != nullptr) {
-      model->longest_label = LongestLabel(model->checkpoint, model->network);
+    if (model->network().labels != nullptr) {
+      model->longest_label = LongestLabel(model->checkpoint, model->network());
     }
     return model;
+  }
+
+  // The caller tells what the budget of the host lacks.
+  static Error ShortOfBudget(const Error& error) {
+    return error.code == Code::kOverBudget ? Error{Code::kOverBudget, ""} : error;
+  }
+
+  // Reads the weights to where they are wanted.
+  static Result<void> Place(LoadedModel& model, const Settings& settings) {
+    const size_t bytes = model.measure.report.block_bytes;
+    const bool on_host = settings.devices.empty();
+    const auto count_block = [&](Budget& budget) {
+      return settings.plan_only
+                 ? Block::MakeCounted(bytes, budget, on_host ? Use::kWeights : Use::kLoading)
+                 : Block::Make(bytes, budget, on_host ? Use::kWeights : Use::kLoading);
+    };
+    Result<Block> block = count_block(model.memory);
+    if (!block.ok()) return ShortOfBudget(block.error());
+    BudgetResource loading(model.memory, Use::kLoading);
+    BindingReport report;
+    Result<Network> network =
+        settings.plan_only
+            ? MeasureNetwork(model.checkpoint, *settings.kernels, &model.weights_memory, report)
+            : BindNetwork(model.checkpoint, *settings.kernels,
+                          {.block = block->bytes(),
+                           .memory = &model.weights_memory,
+                           .loading = &loading,
+                           .threads = settings.threads},
+                          report);
+    if (!network.ok()) return network.error();
+    model.in_file = report.in_file_bytes;
+    if (on_host) {
+      model.placements.push_back(
+          {.weights = std::move(*block), .network = std::move(*network)});
+      return {};
+    }
+    for (Device* device : settings.devices) {
+      const Result<void> placed = PlaceOn(*device, block->bytes(), bytes, settings, model);
+      if (!placed.ok()) return placed;
+    }
+    return {};
+  }
+
+  // Copies weights that were packed at `from` to a device.
+  static Result<void> PlaceOn(Device& device, std::span<const std::byte> from, size_t bytes,
+                              const Settings& settings, LoadedModel& model) {
+    LoadedModel::Placement placement{.device = &device};
+    placement.memory = std::make_unique<Budget>(std::numeric_limits<size_t>::max());
+    Result<Block> block =
+        settings.plan_only
+            ? Block::MakeCounted(bytes, *placement.memory, Use::kWeights)
+            : Block::MakeFrom(device, bytes, *placement.memory, Use::kWeights);
+    if (!block.ok()) return block.error();
+    placement.weights = std::move(*block);
+    if (!settings.plan_only) {
+      const Result<void> done = device.Upload(from.first(bytes), placement.weights.bytes().data());
+      if (!done.ok()) return done;
+    }
+    Result<Network> network = PlaceNetwork(model.checkpoint, *settings.kernels,
+                                           placement.weights.bytes(), &model.weights_memory);
+    if (!network.ok()) return network.error();
+    placement.network = std::move(*network);
+    model.placements.push_back(std::move(placement));
+    return {};
   }
 
   // Counts a model that `own` and `whole` have counted while it was loaded.
@@ -210,7 +258,7 @@ Result<ModelShare> ObtainModel(const std::string& name, const Settings& settings
       settings.precision, *directory, tensors.ok() ? tensors->packed_as() : "", *settings.kernels);
   if (!precision.ok()) return precision.error();
   const std::shared_ptr<ModelLoader::Entry> entry =
-      ModelLoader::Find(IdentityOf(*directory, *settings.kernels, *precision));
+      ModelLoader::Find(IdentityOf(*directory, settings, *precision));
   const std::lock_guard lock(entry->mutex);
   std::shared_ptr<LoadedModel> known = entry->model.lock();
   if (known == nullptr) {
@@ -220,8 +268,8 @@ Result<ModelShare> ObtainModel(const std::string& name, const Settings& settings
     ModelLoader::Note(*entry, *share, whole);
     return share;
   }
-  if (settings.budget < SmallestBudget(known->measure, settings.threads)) {
-    return Error{Code::kOverBudget, "the budget is too small"};
+  if (settings.budget < SmallestBudget(known->measure, settings)) {
+    return Error{Code::kOverBudget, ""};
   }
   ModelShare share = ModelLoader::Join(std::move(known), *entry, own, whole);
   ModelLoader::Note(*entry, share, whole);

@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "device/device.h"
 #include "engine/model.h"
 #include "engine/request.h"
 #include "engine/sizing.h"
@@ -24,12 +26,20 @@ struct LoadedModel {
   BudgetResource tokenizer_memory{memory, Use::kTokenizer};
   Checkpoint checkpoint;
   Measure measure;
-  Block weights;
-  Network network;
+  // The network with its weights in one memory: the host's, or each device's of `settings`.
+  struct Placement {
+    Device* device = nullptr;        // nullptr: the host.
+    std::unique_ptr<Budget> memory;  // Of a device; counts, and limits nothing.
+    Block weights;
+    Network network;
+  };
+  std::vector<Placement> placements;  // At least one.
   size_t in_file = 0;
   TextLimits limits;
   int64_t longest_label = 0;  // Tokens of a label of a model with a label encoder.
 
+  // For what does not depend on where it runs.
+  const Network& network() const { return placements.front().network; }
   SequenceTemplate around() const { return TemplateOf(*checkpoint.tokenizer); }
 };
 

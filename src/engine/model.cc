@@ -8,9 +8,10 @@
 #include <numeric>
 
 #include "checkpoint/adapter.h"
+#include "device/lane.h"
 #include "encoder/layer_fusion.h"
 #include "engine/precision.h"
-#include "kernels/dry.h"
+#include "ops/planned.h"
 
 namespace waterline {
 namespace {
@@ -260,6 +261,13 @@ Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels
   return network;
 }
 
+Result<Network> PlaceNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
+                             std::span<std::byte> block, std::pmr::memory_resource* memory) {
+  BindingReport report;
+  return MakeNetwork(checkpoint, Binder(*checkpoint.tensors, kernels, block, report), memory,
+                     report);
+}
+
 SequenceTemplate TemplateOf(const Tokenizer& tokenizer) {
   return {tokenizer.prefix(), tokenizer.suffix()};
 }
@@ -272,18 +280,6 @@ int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder) {
 int64_t LongestLabel(const Checkpoint& checkpoint, const Network& network) {
   const int64_t longest = network.labels->longest();
   return std::min(longest, checkpoint.labels_tokenizer->max_length().value_or(longest));
-}
-
-Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch, int members,
-              std::pmr::memory_resource* memory) {
-  const DryKernels dry(kernels);
-  Team team(members);
-  Arena arena(memory);
-  {
-    Ops ops(dry, arena, &team);
-    const Scores scores = network.Forward(ops, batch);
-  }
-  return std::move(arena).MakePlan();
 }
 
 size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShape& shape,
@@ -315,7 +311,9 @@ size_t PassBytes(const Network& network, const Kernels& kernels, const BatchShap
     batch.relation_groups.emplace_back();
     if (rules.own_labels) batch.label_begins.push_back(label + static_cast<int32_t>(shape.labels));
   }
-  return PlanPass(network, kernels, batch, /*members=*/1, memory).bytes;
+  HostLane lane(kernels);
+  const auto forward = [&](Ops& ops) { network.Forward(ops, batch); };
+  return PlanOn(lane, memory, /*members=*/1, forward).bytes;
 }
 
 }  // namespace waterline

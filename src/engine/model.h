@@ -84,7 +84,7 @@ Result<Network> MeasureNetwork(const Checkpoint& checkpoint, const Kernels& kern
 
 // Where weights go, and what may be used to get them there.
 struct Binding {
-  std::span<std::byte> block;          // As many bytes as were measured.
+  std::span<std::byte> block;          // As many bytes of host memory as were measured.
   std::pmr::memory_resource* memory;   // Tables of the network's own.
   std::pmr::memory_resource* loading;  // Buffers of the reading; returned before the call returns.
   int threads = 1;                     // That read and pack, where `loading` has a buffer for each.
@@ -93,6 +93,9 @@ struct Binding {
 // Errors: kUnsupported; kBadModel with every problem of the tensors. Throws as PackingJobs::Run.
 Result<Network> BindNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
                             const Binding& binding, BindingReport& report);
+// The network whose weights lie in `block`, a copy on a device of one that was bound so.
+Result<Network> PlaceNetwork(const Checkpoint& checkpoint, const Kernels& kernels,
+                             std::span<std::byte> block, std::pmr::memory_resource* memory);
 
 // The tokens around each sequence.
 SequenceTemplate TemplateOf(const Tokenizer& tokenizer);
@@ -102,10 +105,6 @@ SequenceTemplate TemplateOf(const Tokenizer& tokenizer);
 int64_t LongestSequence(const Checkpoint& checkpoint, const Encoder& encoder);
 // The same for a label of a model with a label encoder.
 int64_t LongestLabel(const Checkpoint& checkpoint, const Network& network);
-
-// The plan of a pass over `batch` by a team of `members`.
-Plan PlanPass(const Network& network, const Kernels& kernels, const Batch& batch, int members,
-              std::pmr::memory_resource* memory);
 
 // A batch of `texts` texts of `words` words with `tokens` sub-words and `labels` labels of two
 // tokens: for questions about memory that have no text yet. One thread runs the pass: a team is

@@ -9,6 +9,7 @@
 
 #include "base/team.h"
 #include "engine/read_out.h"
+#include "ops/planned.h"
 
 namespace waterline {
 namespace {
@@ -48,19 +49,27 @@ void Note(RunPlan& run, size_t sequences, const Batch& batch, const Plan& plan) 
 // One pass that is planned and has its memory.
 class Pass {
  public:
-  Pass(const PassSetup& setup, std::span<const PassItem* const> items, const Batch& batch,
-       const Plan& plan, int members)
-      : setup_(setup), items_(items), batch_(batch), plan_(plan), members_(members) {}
+  Pass(const PassSetup& setup, const PassSetup::Place& place,
+       std::span<const PassItem* const> items, const Batch& batch, const Plan& plan, int members)
+      : setup_(setup),
+        place_(place),
+        items_(items),
+        batch_(batch),
+        plan_(plan),
+        members_(members) {}
 
   void Run(std::span<std::byte> memory) {
     Count();
     Arena arena(memory, plan_);
     std::optional<Team> team(std::in_place, members_, setup_.pool);
-    Ops ops(*setup_.kernels, arena, &*team);
-    const Scores scores = setup_.network->Forward(ops, batch_);
+    Lane& lane = place_.lane();
+    Ops ops(lane.BeginRun(NotesOf(plan_, memory)), arena, setup_.staging, &*team);
+    const Scores scores = place_.network().Forward(ops, batch_);
     team.reset();
+    const Result<void> done = lane.Wait();
     if (ops.error()) return Refuse(items_, *ops.error());
-    const ScoredPass scored{*setup_.network, *setup_.kernels, batch_, scores, setup_.staging};
+    if (!done.ok()) return Refuse(items_, done.error());
+    const ScoredPass scored{place_.network(), lane, batch_, scores, setup_.staging};
     for (size_t i = 0; i < items_.size(); ++i) {
       try {
         ReadOut(scored, i, *items_[i]);
@@ -77,7 +86,7 @@ class Pass {
                         .words = static_cast<int64_t>(batch_.words.size()),
                         .labels = batch_.label_rows(),
                         .planned = plan_.bytes,
-                        .workspace_in_use = setup_.workspace->in_use(),
+                        .workspace_in_use = place_.workspace->in_use(),
                         .in_use = setup_.budget->in_use(),
                         .seconds = seconds,
                         .planning_seconds = planning_seconds});
@@ -96,6 +105,7 @@ class Pass {
   }
 
   const PassSetup& setup_;
+  const PassSetup::Place& place_;
   std::span<const PassItem* const> items_;
   const Batch& batch_;
   const Plan& plan_;
@@ -119,17 +129,24 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
   std::pmr::vector<const Sequence*> sequences(setup.staging);
   sequences.reserve(items.size());
   for (const PassItem* item : items) sequences.push_back(&item->sequence);
-  const Batch batch =
-      MakeBatch(sequences, setup.around, setup.network->head->rules(), setup.staging);
-  Plan plan = PlanPass(*setup.network, *setup.kernels, batch, members, setup.staging);
-  if (members > 1 && plan.bytes > setup.workspace->share()) {
+  const Result<PassSetup::Place> place = setup.TakePlace();
+  if (!place.ok()) {
+    Refuse(items, place.error());
+    return true;
+  }
+  const Network& network = place->network();
+  Workspace& workspace = *place->workspace;
+  const Batch batch = MakeBatch(sequences, setup.around, network.head->rules(), setup.staging);
+  const auto forward = [&](Ops& ops) { network.Forward(ops, batch); };
+  Plan plan = PlanOn(place->lane(), setup.staging, members, forward);
+  if (members > 1 && plan.bytes > workspace.share()) {
     // Help is no reason to wait for memory, or to split the pass.
     members = 1;
     plan = Plan(setup.staging);  // Gives back the first before the second is made.
-    plan = PlanPass(*setup.network, *setup.kernels, batch, members, setup.staging);
+    plan = PlanOn(place->lane(), setup.staging, members, forward);
   }
   if (setup.plan == nullptr) ++setup.counters->plans;
-  if (items.size() > 1 && plan.bytes > setup.workspace->share()) return false;
+  if (items.size() > 1 && plan.bytes > workspace.share()) return false;
   const auto too_large = [&](size_t capacity) {
     return Error{Code::kOverBudget,
                  fmt::format("this text needs {} bytes of workspace for {} words and {} labels ({} "
@@ -137,7 +154,7 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
                              plan.bytes, sequences[0]->words(), sequences[0]->labels(),
                              batch.tokens(), capacity)};
   };
-  if (const size_t capacity = setup.workspace->capacity(); plan.bytes > capacity) {
+  if (const size_t capacity = workspace.capacity(); plan.bytes > capacity) {
     if (items.size() > 1) return false;
     Refuse(items, too_large(capacity));
     return true;
@@ -148,14 +165,14 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
   }
 
   const Clock::time_point waiting = Clock::now();
-  const Result<Workspace::Part> part = setup.workspace->Acquire(plan.bytes, *setup.wait);
+  const Result<Workspace::Part> part = workspace.Acquire(plan.bytes, *setup.wait);
   const Clock::duration waited = Clock::now() - waiting;
   if (!part.ok()) {  // A lease may have come between.
     if (part.error().code == Code::kOverBudget && items.size() > 1) return false;
     Refuse(items, part.error());
     return true;
   }
-  Pass pass(setup, items, batch, plan, members);
+  Pass pass(setup, *place, items, batch, plan, members);
   pass.Run(part->bytes());
   using Seconds = std::chrono::duration<double>;
   pass.Report(Seconds(Clock::now() - start - waited).count(), Seconds(waiting - start).count());
@@ -163,6 +180,13 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
 }
 
 }  // namespace
+
+Result<PassSetup::Place> PassSetup::TakePlace() const {
+  Result<Sites::Hold> hold = sites->Acquire(*wait, leased == nullptr ? nullptr : &(*sites)[0]);
+  if (!hold.ok()) return hold.error();
+  Workspace* const own = &*hold->site().workspace;
+  return Place{std::move(*hold), leased == nullptr ? own : leased};
+}
 
 void SequenceResult::Clear() {
   spans.clear();

@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "batch/batch.h"
 #include "engine/model.h"
+#include "engine/site.h"
 #include "entities/spans.h"
 #include "memory/workspace.h"
 #include "waterline/engine.h"
@@ -86,10 +87,8 @@ struct PassCounters {
 
 // Everything the passes of one call need. Views.
 struct PassSetup {
-  const Network* network;
-  const Kernels* kernels;
+  Sites* sites;
   SequenceTemplate around;
-  Workspace* workspace;
   PassCounters* counters;
   std::pmr::memory_resource* staging;
   const WaitLimit* wait;
@@ -97,6 +96,17 @@ struct PassSetup {
   const std::function<void(const BatchReport&)>* observer;  // May be empty.
   ThreadPool* pool = nullptr;  // Whose workers may help, where the pass runs on one of them.
   RunPlan* plan = nullptr;  // Not nullptr: passes are noted here instead of being run or counted.
+  Workspace* leased = nullptr;  // Not nullptr: passes run in this, memory of the first site.
+
+  // Where a pass of this setup runs: held until it has run.
+  struct Place {
+    Sites::Hold hold;
+    Workspace* workspace;
+    Lane& lane() const { return hold.lane(); }
+    const Network& network() const { return *hold.site().network; }
+  };
+  // Errors: as Sites::Acquire.
+  Result<Place> TakePlace() const;
 };
 
 // Runs `items` as one pass, or as several when its plan is larger than a worker's share of the

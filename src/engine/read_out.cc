@@ -39,13 +39,17 @@ class Reader {
         query_(*item.query),
         thresholds_(item.query->threshold, item.label_thresholds),
         result_(*item.result),
-        spans_(pass.staging) {}
+        spans_(pass.staging),
+        fetched_(pass.staging) {}
 
   void Read() {
-    const MatView logits = pass_.scores.logits;
-    const float* const begin = logits.data + pass_.batch.score_begins[index_];
-    const float* const end = logits.data + pass_.batch.score_begins[index_ + 1];
-    if (std::any_of(begin, end, [](float v) { return std::isnan(v); })) {
+    const Result<void> there = FetchLogits();
+    if (!there.ok()) {
+      result_.error = there.error();
+      return;
+    }
+    const float* const begin = logits_.data;
+    if (std::any_of(begin, begin + logits_.cols, [](float v) { return std::isnan(v); })) {
       result_.error =
           Error{Code::kBadModel,
                 "the scores of this text are not numbers (NaN): the checkpoint holds weights "
@@ -72,6 +76,20 @@ class Reader {
   }
 
  private:
+  // The logits of the sequence where the host can read them.
+  Result<void> FetchLogits() {
+    const int64_t begin = pass_.batch.score_begins[index_];
+    const int64_t end = pass_.batch.score_begins[index_ + 1];
+    logits_ = pass_.scores.logits.view().Cols(begin, end);
+    const Kernels& kernels = pass_.lane.kernels();
+    if (kernels.on_host()) return {};
+    fetched_.resize(static_cast<size_t>(end - begin));
+    const MatView here{fetched_.data(), 1, end - begin, end - begin};
+    if (!here.empty()) kernels.CopyOut(logits_, here);
+    logits_ = here;
+    return pass_.lane.Wait();
+  }
+
   const Head& head() const { return *pass_.network.head; }
 
   SpanScoresView View(const float* logits) const {
@@ -107,12 +125,12 @@ class Reader {
     const std::pmr::vector<Span> proposed = std::move(spans_);
     spans_ = std::pmr::vector<Span>(pass_.staging);
     if (proposed.empty()) return;
-    const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {
+    const Result<void> done = RunStage(pass_.lane, pass_.staging, [&](Ops& ops) {
       const Mat logits = head().RescoreSpans(ops, pass_.scores, pass_.batch, index_, ranges);
-      if (ops.dry()) return;
-      FindAmong(proposed, logits.view().data, logits.view().stride,
-                static_cast<int32_t>(sequence_.labels()), query_.threshold, spans_,
-                thresholds_.of_labels);
+      ops.Read(logits, [&](MatView here) {
+        FindAmong(proposed, here.data, here.stride, static_cast<int32_t>(sequence_.labels()),
+                  query_.threshold, spans_, thresholds_.of_labels);
+      });
     });
     if (!done.ok()) result_.error = done.error();
   }
@@ -170,35 +188,45 @@ class Reader {
     std::pmr::vector<WordRange> ranges(pass_.staging);
     for (const auto& [start, end] : entities) ranges.push_back({first + start, first + end});
 
-    const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {
+    const Result<void> done = RunStage(pass_.lane, pass_.staging, [&](Ops& ops) {
       const Mat vectors = head().EntityVectors(ops, pass_.scores, ranges);
       const Relations::Pairs pairs =
           layer.Forward(ops, vectors, pass_.scores.relations.view().Rows(group.begin, group.end));
-      if (ops.dry()) return;
-      for (size_t i = 0; i < entities.size(); ++i) {
-        if (!is_wanted.contains(entities[i]) || !Owns(entities[i].first)) continue;
-        for (size_t j = 0; j < entities.size(); ++j) {
-          if (i == j || !is_wanted.contains(entities[j])) continue;
-          TakeRelations(pairs, entities, i, j, group.end - group.begin);
-        }
-      }
+      ops.Read(pairs.logits, [&](MatView logits_of_pairs) {
+        const auto take = [&](MatView adjacency) {
+          for (size_t i = 0; i < entities.size(); ++i) {
+            if (!is_wanted.contains(entities[i]) || !Owns(entities[i].first)) continue;
+            for (size_t j = 0; j < entities.size(); ++j) {
+              if (i == j || !is_wanted.contains(entities[j])) continue;
+              TakeRelations({adjacency, logits_of_pairs}, entities, i, j, group.end - group.begin);
+            }
+          }
+        };
+        if (pairs.adjacency.rows() == 0) return take({});
+        ops.Read(pairs.adjacency, take);
+      });
     });
     if (done.ok()) return;
     result_.Clear();
     result_.error = done.error();
   }
 
-  void TakeRelations(const Relations::Pairs& pairs, const WordPairs& entities, size_t i, size_t j,
+  // As Relations::Pairs, on the host.
+  struct PairScores {
+    MatView adjacency;
+    MatView logits;
+  };
+  void TakeRelations(const PairScores& pairs, const WordPairs& entities, size_t i, size_t j,
                      int32_t relations) {
     const auto head = static_cast<int64_t>(i), tail = static_cast<int64_t>(j);
-    if (pairs.adjacency.rows() > 0 &&
-        !(pairs.adjacency.view().row(head)[tail] > query_.adjacency_threshold)) {
+    if (pairs.adjacency.rows > 0 &&
+        !(pairs.adjacency.row(head)[tail] > query_.adjacency_threshold)) {
       return;
     }
     const auto in_text = [&](std::pair<int32_t, int32_t> words) {
       return std::pair(words.first + sequence_.word_begin, words.second + sequence_.word_begin);
     };
-    const float* const logits = pairs.logits.view().row(head) + tail * relations;
+    const float* const logits = pairs.logits.row(head) + tail * relations;
     for (int32_t r = 0; r < relations; ++r) {
       const float score = Probability(logits[r]);
       if (!(score > query_.relation_threshold)) continue;
@@ -222,24 +250,22 @@ class Reader {
     const std::pmr::vector<WordRange> ranges = Ranges();
     const auto width = static_cast<size_t>(head().vector_width());
     result_.vectors.resize(2 * spans_.size() * width);
-    const Result<void> done = RunStage(pass_.kernels, pass_.staging, [&](Ops& ops) {
+    // Of entity i the vectors of the span, then of the label.
+    const auto stride = static_cast<int64_t>(2 * width);
+    const auto count = static_cast<int64_t>(spans_.size());
+    const Result<void> done = RunStage(pass_.lane, pass_.staging, [&](Ops& ops) {
       const Mat vectors = head().SpanVectors(ops, pass_.scores, ranges);
-      if (ops.dry()) return;
-      for (size_t i = 0; i < spans_.size(); ++i) {
-        std::copy_n(vectors.view().row(static_cast<int64_t>(i)), width,
-                    result_.vectors.data() + 2 * i * width);
+      ops.CopyOut(vectors, {result_.vectors.data(), count, stride / 2, stride});
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t label =
+            pass_.batch.label_groups[index_].begin + spans_[static_cast<size_t>(i)].label;
+        ops.CopyOut(pass_.scores.labels.view().Rows(label, label + 1),
+                    {result_.vectors.data() + i * stride + stride / 2, 1, stride / 2, stride});
       }
     });
-    if (!done.ok()) {
-      result_.Clear();
-      result_.error = done.error();
-      return;
-    }
-    for (size_t i = 0; i < spans_.size(); ++i) {
-      const int64_t label = pass_.batch.label_groups[index_].begin + spans_[i].label;
-      std::copy_n(pass_.scores.labels.view().row(label), width,
-                  result_.vectors.data() + (2 * i + 1) * width);
-    }
+    if (done.ok()) return;
+    result_.Clear();
+    result_.error = done.error();
   }
 
   const ScoredPass& pass_;
@@ -249,6 +275,8 @@ class Reader {
   const Thresholds thresholds_;
   SequenceResult& result_;
   std::pmr::vector<Span> spans_;  // Words counted from the sequence's first.
+  MatView logits_;                // One row, on the host;
+  std::pmr::vector<float> fetched_;  // here, where they come from a device.
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace waterline {
 // A pass that has run. Views.
 struct ScoredPass {
   const Network& network;
-  const Kernels& kernels;
+  Lane& lane;
   const Batch& batch;
   const Scores& scores;
   std::pmr::memory_resource* staging;

@@ -22,6 +22,14 @@ constexpr int kMostThreads = 1024;
 constexpr int64_t kMostBatchTokens = int64_t{1} << 30;  // Rows of a batch are counted in int32_t.
 
 constexpr int64_t kBestBatchTokens = 1024;  // Larger batches are not faster on a CPU.
+constexpr int64_t kBestDeviceBatchTokens = 16384;
+
+constexpr size_t kLeastNotes = 64 * 1024;  // What the least text has a device read from the host.
+constexpr size_t kLeastStage = 2 * kMiB;
+constexpr size_t kMostStage = 64 * kMiB;
+constexpr size_t kMostWorkspacePerLane = 2048 * kMiB;
+// Of host memory that a lane needs for its copies; see CudaLane.
+constexpr size_t kLaneBytes = 2 * kMiB;
 
 // The shape that the smallest budget must hold.
 constexpr BatchShape kLeastShape{.texts = 1, .words = 96, .tokens = 128, .labels = 8};
@@ -32,6 +40,35 @@ constexpr int64_t kTokenSpans = 12;
 
 size_t LeastStaging(int threads) { return kMiB + static_cast<size_t>(threads) * 64 * 1024; }
 
+// The devices that the options name, and their budgets.
+Result<void> ResolveDevices(const EngineOptions& options, Settings& settings) {
+  Result<std::vector<Device*>> devices = FindDevices(options.device);
+  if (!devices.ok()) return devices.error();
+  settings.devices = std::move(*devices);
+  if (settings.devices.empty()) {
+    if (options.device_memory_budget == 0) return {};
+    return Error{Code::kInvalidArgument,
+                 "device_memory_budget is set, but the device is the CPU; give a device such as "
+                 "cuda, or leave it out"};
+  }
+  settings.kernels = &settings.devices.front()->kernels();
+  settings.device_automatic = options.device_memory_budget == 0;
+  for (const Device* device : settings.devices) {
+    const Result<Device::Memory> memory = device->memory();
+    if (!memory.ok()) return memory.error();
+    if (options.device_memory_budget > memory->total) {
+      return Error{Code::kInvalidArgument,
+                   fmt::format("a device memory budget of {} bytes is more than the {} bytes that "
+                               "{} has",
+                               options.device_memory_budget, memory->total, device->name())};
+    }
+    settings.device_budgets.push_back(settings.device_automatic
+                                          ? AutomaticDeviceBudget(memory->free)
+                                          : options.device_memory_budget);
+  }
+  return {};
+}
+
 }  // namespace
 
 bool UsesIcu(WordSplitter splitter, const GlinerConfig& config) {
@@ -40,6 +77,7 @@ bool UsesIcu(WordSplitter splitter, const GlinerConfig& config) {
 }
 
 size_t AutomaticBudget(size_t available) { return available / 2; }
+size_t AutomaticDeviceBudget(size_t available) { return available / 10 * 9; }
 
 Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> shared_available) {
   Settings settings;
@@ -78,11 +116,15 @@ Result<Settings> Resolve(const EngineOptions& options, std::optional<size_t> sha
                     options.isa.empty() ? "of WATERLINE_ISA" : options.isa,
                     fmt::join(CpuIsaNames(), ", "))};
   }
+  if (const Result<void> found = ResolveDevices(options, settings); !found.ok()) {
+    return found.error();
+  }
   return settings;
 }
 
-Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& kernels,
+Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& settings,
                                   Budget& budget) {
+  const Kernels& kernels = *settings.kernels;
   Measure measure;
   BudgetResource weights(budget, Use::kWeights);
   BudgetResource loading(budget, Use::kLoading);
@@ -92,20 +134,37 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Kernels& k
   measure.widths = network->head->widths();
   if (measure.widths == 0) measure.widths = std::max(checkpoint.config.max_width, kTokenSpans);
   measure.least_workspace = PassBytes(*network, kernels, kLeastShape, &loading);
-  measure.held = budget.in_use() + PagesUp(measure.report.block_bytes);
+  const size_t weights_bytes = PagesUp(measure.report.block_bytes);
+  const bool on_host = settings.devices.empty();
+  measure.held = budget.in_use() + (on_host ? weights_bytes : 0);
+  measure.on_device = on_host ? 0 : weights_bytes;
+  // Weights for a device are packed on the host.
   measure.loading_peak =
-      std::max(budget.peak(), measure.held + measure.report.loading_bytes(/*threads=*/1));
+      std::max(budget.peak(), budget.in_use() + weights_bytes +
+                                  measure.report.loading_bytes(/*threads=*/1));
   return measure;
 }
 
-size_t SmallestBudget(const Measure& measure, int threads) {
-  return std::max(measure.loading_peak, measure.held + LeastRoom(measure.least_workspace, threads));
+size_t SmallestBudget(const Measure& measure, const Settings& settings) {
+  const size_t room =
+      settings.devices.empty()
+          ? LeastRoom(measure.least_workspace, settings.threads)
+          : LeastStaging(settings.threads) + settings.devices.size() * kLanesPerDevice * kLaneBytes;
+  return std::max(measure.loading_peak, measure.held + room);
+}
+
+size_t SmallestDeviceBudget(const Measure& measure, size_t granularity) {
+  const auto whole = [&](size_t bytes) {
+    return (bytes + granularity - 1) / granularity * granularity;
+  };
+  return whole(measure.on_device) + kLanesPerDevice * whole(kLeastStage) +
+         whole(measure.least_workspace + kLeastNotes);
 }
 
 int64_t BatchTokensFor(const Network& network, const Kernels& kernels, size_t share,
                        std::pmr::memory_resource* memory) {
   constexpr int64_t kTextTokens = 128, kLabels = 10, kWords = 72;
-  int64_t texts = kBestBatchTokens / kTextTokens;
+  int64_t texts = (kernels.on_host() ? kBestBatchTokens : kBestDeviceBatchTokens) / kTextTokens;
   const auto fits = [&] {
     return PassBytes(network, kernels,
                      {.texts = texts,
@@ -125,6 +184,18 @@ Room DivideRoom(size_t available, int threads) {
       available));
   room.workspace = PagesDown(
       std::min(available - room.staging, static_cast<size_t>(threads) * kMostWorkspacePerThread));
+  return room;
+}
+
+DeviceRoom DivideDeviceRoom(size_t available, size_t granularity) {
+  const auto whole = [&](size_t bytes) { return bytes / granularity * granularity; };
+  DeviceRoom room;
+  room.stage =
+      std::max(whole(std::clamp(available / 16, kLeastStage, kMostStage)), granularity);
+  const size_t stages = kLanesPerDevice * room.stage;
+  room.workspace =
+      whole(std::min(available - std::min(available, stages),
+                     static_cast<size_t>(kLanesPerDevice) * kMostWorkspacePerLane));
   return room;
 }
 

@@ -13,6 +13,9 @@ class DryKernels final : public Kernels {
   explicit DryKernels(const Kernels& like) : like_(like) {}
 
   const char* name() const override { return "dry"; }
+  bool on_host() const override { return like_.on_host(); }
+  int64_t chunk_rows() const override { return like_.chunk_rows(); }
+  const Kernels& at_load() const override { return like_.at_load(); }
 
   size_t PackedBytes(WeightType type, int64_t out, int64_t in) const override;
   void Pack(const float*, int64_t, int64_t, const Weight&, std::byte*) const override {}
@@ -49,6 +52,10 @@ class DryKernels final : public Kernels {
   void MixLayers(const MixArgs&, MatView) const override {}
   size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange>, MatView) const override {}
+  void GatherRows(MatView, std::span<const int64_t>, MatView) const override {}
+  void CopyRows(MatView, MatView) const override {}
+  void CopyIn(MatView, MatView) const override {}
+  void CopyOut(MatView, MatView) const override {}
 
  private:
   const Kernels& like_;

@@ -147,6 +147,8 @@ struct LinearParts {
 // What a kernel makes of the numbers it multiplies with weights.
 struct Rounding {
   bool bf16 = false;
+  bool f16 = false;
+  bool tf32 = false;
   // Each row to multiples of its largest magnitude / levels; 0 for no such rounding.
   int32_t levels = 0;
 };
@@ -154,9 +156,16 @@ struct Rounding {
 class Kernels {
  public:
   virtual ~Kernels() = default;
-  virtual const char* name() const = 0;  // "avx2", "avx512", "portable", "dry".
+  virtual const char* name() const = 0;  // "avx2", "avx512", "portable", "cuda", "dry".
+  // Whether matrices and weights are in memory that the host reads and writes.
+  virtual bool on_host() const { return true; }
+  // Rows that operations which go by chunks take at once: as many as keep the machine busy.
+  virtual int64_t chunk_rows() const { return kLinearRows; }
 
-  // --- At load.
+  // --- At load. Packing is done in host memory, wherever the weights go then.
+
+  // Kernels for what is computed at load, in host memory and with layouts of their own.
+  virtual const Kernels& at_load() const { return *this; }
 
   // Bytes of a packed W [out, in].
   virtual size_t PackedBytes(WeightType type, int64_t out, int64_t in) const = 0;
@@ -247,6 +256,16 @@ class Kernels {
   virtual size_t MixScratchBytes(int64_t layers, int64_t middle) const = 0;
   // x[n] = 0 for every empty ranges[n].
   virtual void ClearEmpty(std::span<const RowRange> ranges, MatView x) const = 0;
+
+  // --- Copies. The defaults are those of the host.
+
+  // out[n] = x[rows[n]].
+  virtual void GatherRows(MatView x, std::span<const int64_t> rows, MatView out) const;
+  // to = from, of the same shape.
+  virtual void CopyRows(MatView from, MatView to) const;
+  // The same where `from`, or `to`, is in host memory; done when the call returns.
+  virtual void CopyIn(MatView from, MatView to) const { Kernels::CopyRows(from, to); }
+  virtual void CopyOut(MatView from, MatView to) const { Kernels::CopyRows(from, to); }
 };
 
 // The fastest kernels of this machine. `isa` forces one of CpuIsaNames(); nullptr or "" takes the

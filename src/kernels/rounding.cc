@@ -33,6 +33,31 @@ void RoundToBf16(std::span<const float> from, std::span<uint16_t> to) {
   }
 }
 
+// Adding 0.5 leaves multiples of 2^-24, the steps of subnormal f16, in the low bits.
+void RoundToF16(std::span<const float> from, std::span<uint16_t> to) {
+  for (size_t i = 0; i < from.size(); ++i) {
+    const auto bits = std::bit_cast<uint32_t>(from[i]);
+    const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    uint32_t half;
+    if (magnitude > 0x7f800000) {
+      half = 0x7e00;
+    } else if (magnitude >= 0x477ff000) {  // 65520
+      half = 0x7c00;
+    } else if (magnitude < 0x38800000) {  // 2^-14
+      half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000;
+    } else {
+      half = (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13;
+    }
+    to[i] = static_cast<uint16_t>(sign | half);
+  }
+}
+
+void RoundToTf32(std::span<const float> from, std::span<float> to) {
+  for (size_t i = 0; i < from.size(); ++i) {
+    to[i] = std::bit_cast<float>((std::bit_cast<uint32_t>(from[i]) + 0x1000) & 0xffffe000);
+  }
+}
+
 Int8Steps Int8StepsOf(std::span<const float> row) {
   const float largest = LargestMagnitude(row);
   return {.scale = largest / 127.0f, .inverse = largest > 0 ? 127.0f / largest : 0.0f};

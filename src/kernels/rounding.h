@@ -17,6 +17,14 @@ bool AllFinite(std::span<const float> numbers);
 // Finite numbers rounded to bf16, to nearest even. `to` has the size of `from`.
 void RoundToBf16(std::span<const float> from, std::span<uint16_t> to);
 
+// Numbers rounded to f16, to nearest even: magnitudes from 65520 become infinite, those below 2^-14
+// multiples of 2^-24. NaN stays NaN. `to` has the size of `from`.
+void RoundToF16(std::span<const float> from, std::span<uint16_t> to);
+
+// Finite numbers rounded to tf32 (10 bits of fraction), to nearest, ties away from zero, as the
+// instruction cvt.rna does. `to` has the size of `from`.
+void RoundToTf32(std::span<const float> from, std::span<float> to);
+
 // How a row becomes int8: w ≈ scale * q, q = w * inverse rounded to nearest even, |q| <= 127.
 struct Int8Steps {
   float scale = 0;    // largest / 127

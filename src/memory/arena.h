@@ -26,6 +26,7 @@ struct Slot {
 struct Plan {
   std::pmr::vector<Slot> slots;  // In the order of Take.
   size_t bytes = 0;              // Peak: the size of block the pass needs.
+  size_t noted = 0;  // Of these, at the end: what a device reads from the host (device/lane.h).
 
   explicit Plan(std::pmr::memory_resource* memory) : slots(memory) {}
 };

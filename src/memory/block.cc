@@ -40,12 +40,35 @@ Result<Block> Block::Make(size_t bytes, Budget& budget, Use use) {
   return block;
 }
 
+Result<Block> Block::MakeFrom(BlockSource& source, size_t bytes, Budget& budget, Use use) {
+  const size_t step = source.granularity();
+  Result<Block> block = MakeCounted((bytes + step - 1) / step * step, budget, use);
+  if (!block.ok()) return block;
+  block->source_ = &source;
+  if (const Result<void> taken = block->Restore(); !taken.ok()) return taken.error();
+  return block;
+}
+
+void Block::Release() {
+  if (source_ != nullptr && data_ != nullptr) source_->Give(std::exchange(data_, nullptr));
+}
+
+Result<void> Block::Restore() {
+  if (source_ == nullptr || data_ != nullptr || size_ == 0) return {};
+  const Result<std::byte*> taken = source_->Take(size_);
+  if (!taken.ok()) return taken.error();
+  data_ = *taken;
+  return {};
+}
+
 Block::Block(Block&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
+    : source_(std::exchange(other.source_, nullptr)),
+      data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
       reservation_(std::move(other.reservation_)) {}
 
 Block& Block::operator=(Block&& other) noexcept {
+  std::swap(source_, other.source_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(reservation_, other.reservation_);
@@ -53,7 +76,11 @@ Block& Block::operator=(Block&& other) noexcept {
 }
 
 Block::~Block() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (source_ != nullptr) {
+    Release();
+  } else if (data_ != nullptr) {
+    ::munmap(data_, size_);
+  }
 }
 
 void ReleasePages(std::span<std::byte> memory) {

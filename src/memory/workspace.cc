@@ -24,9 +24,16 @@ Error TooLarge(size_t bytes, size_t size, size_t leased) {
 
 }  // namespace
 
-Workspace::Workspace(std::span<std::byte> memory, size_t size, int workers)
-    : memory_(memory), size_(size), workers_(static_cast<size_t>(workers)) {
+Workspace::Workspace(std::span<std::byte> memory, size_t size, int workers, bool on_host)
+    : memory_(memory), size_(size), workers_(static_cast<size_t>(workers)), on_host_(on_host) {
   held_.reserve(workers_ + kExpectedLeases);
+}
+
+void Workspace::Move(std::span<std::byte> memory) {
+  const std::lock_guard lock(mutex_);
+  if (memory.data() == memory_.data()) return;
+  WATERLINE_CHECK(held_.empty() && memory.size() == memory_.size());
+  memory_ = memory;
 }
 
 size_t Workspace::capacity() const {
@@ -79,7 +86,7 @@ Workspace::Range Workspace::FindFree(size_t bytes, bool from_end) const {
 
 void Workspace::Give(const Part& part) {
   // Before the lock: nobody else has these pages yet.
-  if (part.leased_) ReleasePages(part.bytes_);
+  if (part.leased_ && on_host_) ReleasePages(part.bytes_);
   const std::lock_guard lock(mutex_);
   const auto begin = static_cast<size_t>(part.bytes_.data() - memory_.data());
   std::erase_if(held_, [begin](Range range) { return range.begin == begin; });
@@ -89,7 +96,7 @@ void Workspace::Give(const Part& part) {
 }
 
 void Workspace::Trim() {
-  if (memory_.empty()) return;
+  if (memory_.empty() || !on_host_) return;
   const std::lock_guard lock(mutex_);
   size_t begin = 0;
   for (size_t i = 0; i <= held_.size(); ++i) {

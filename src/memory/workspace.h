@@ -20,7 +20,11 @@ class Workspace {
  public:
   // `memory` is aligned to pages and outlives the workspace. `size` may stand for memory that is
   // not there (Block::MakeCounted); then only share() and size() are asked.
-  Workspace(std::span<std::byte> memory, size_t size, int workers);
+  // Memory of a device has no pages to release.
+  Workspace(std::span<std::byte> memory, size_t size, int workers, bool on_host = true);
+
+  // Other memory of the same size, while no part of it is held.
+  void Move(std::span<std::byte> memory);
 
   size_t size() const { return size_; }
   // What leases leave,
@@ -70,9 +74,10 @@ class Workspace {
   // The first (of a lease: the last) free range of `bytes`; begin == end when there is none.
   Range FindFree(size_t bytes, bool from_end) const;
 
-  const std::span<std::byte> memory_;
+  std::span<std::byte> memory_;
   const size_t size_;
   const size_t workers_;
+  const bool on_host_;
   mutable std::mutex mutex_;
   WaitingLine line_;
   std::vector<Range> held_;  // By offset.

@@ -230,7 +230,7 @@ Binder::Source Binder::ReadMap(std::string_view name, int64_t out, int64_t in) {
 std::byte* Binder::TakeBytes(size_t bytes) {
   const size_t at = report_->block_bytes;
   report_->block_bytes += (bytes + kAlign - 1) / kAlign * kAlign;
-  if (measuring()) return nullptr;
+  if (block_.empty()) return nullptr;
   WATERLINE_CHECK(report_->block_bytes <= block_.size());
   return block_.data() + at;
 }
@@ -556,8 +556,35 @@ Norm Binder::RmsNorm(std::string_view name, int64_t width, double eps) {
 FileTable Binder::TableInFile(std::string_view name, int64_t rows, int64_t cols) {
   const Source source = Read(name, {rows, cols}, {.rows_in_file = true});
   if (source.tensor == nullptr) return {.rows = rows, .cols = cols};
-  report_->in_file_bytes += source.tensor->bytes();
-  return {.rows = rows, .cols = cols, .file = file_, .tensor = source.tensor, .name = source.name};
+  FileTable table{
+      .rows = rows, .cols = cols, .file = file_, .tensor = source.tensor, .name = source.name};
+  if (kernels_->on_host()) {
+    report_->in_file_bytes += source.tensor->bytes();
+    return table;
+  }
+  const size_t width = table.row_bytes();
+  std::byte* const to = TakeBytes(static_cast<size_t>(rows) * width);
+  const int64_t at_once = RowsAtOnce(rows, cols);
+  Leave(Stage::kRead, {source}, Pieces(rows, at_once), 0, [=](int64_t piece, float*) {
+    const int64_t row = piece * at_once, count = std::min(at_once, rows - row);
+    const size_t begin = static_cast<size_t>(row) * width;
+    const Result<void> read = source.file->Read(*source.tensor, row * cols,
+                                                {to + begin, static_cast<size_t>(count) * width});
+    return read.ok() ? std::string() : read.error().message;
+  });
+  table.resident = to;
+  return table;
+}
+
+MatView Binder::Computed(int64_t rows, int64_t cols,
+                         std::function<void(int64_t row, float* to)> fill) {
+  const int64_t stride = WholeLines(cols);
+  const MatView table{TakeFloats(rows * stride), rows, cols, stride};
+  Leave(Stage::kRead, {}, 1, 0, [=, fill = std::move(fill)](int64_t, float*) {
+    for (int64_t row = 0; row < rows; ++row) fill(row, table.row(row));
+    return std::string();
+  });
+  return table;
 }
 
 Table Binder::TableInMemory(std::string_view name, int64_t rows, int64_t cols) {
@@ -627,7 +654,7 @@ MatView Binder::Normalise(const FileTable& table, const Norm& norm) {
   report_->used[std::string(table.name)].exact = true;
   const Source source{.file = table.file, .tensor = table.tensor, .name = table.name};
   Leave(Stage::kNormalise, {source}, Pieces(x.rows, kPanels), 0,
-        [=, kernels = kernels_](int64_t piece, float*) {
+        [=, kernels = &kernels_->at_load()](int64_t piece, float*) {
           const MatView rows = x.Rows(piece * kPanels, std::min(x.rows, (piece + 1) * kPanels));
           std::string problem;
           for (int64_t r = 0; r < rows.rows && problem.empty(); ++r) {
@@ -650,11 +677,12 @@ MatView Binder::Project(const FileTable& table, const Norm& norm, std::string_vi
   // In f32 whatever the type of other maps: the table is made once.
   const int64_t in = table.cols;
   const int64_t at_once = std::min(out, kProjectedColumns);
+  const Kernels* const kernels = &kernels_->at_load();
   const auto packed_floats = WholeLines(
-      static_cast<int64_t>(kernels_->PackedBytes(WeightType::kF32, at_once, in) / sizeof(float)));
-  WATERLINE_CHECK(kernels_->LinearScratchBytes(table.rows, {.out = at_once, .in = in}) == 0);
+      static_cast<int64_t>(kernels->PackedBytes(WeightType::kF32, at_once, in) / sizeof(float)));
+  WATERLINE_CHECK(kernels->LinearScratchBytes(table.rows, {.out = at_once, .in = in}) == 0);
   Leave(Stage::kProject, {weight, bias}, Pieces(out, at_once), packed_floats + at_once * (in + 1),
-        [=, kernels = kernels_](int64_t piece, float* scratch) {
+        [=](int64_t piece, float* scratch) {
           const int64_t begin = piece * at_once;
           const int64_t count = std::min(at_once, out - begin);
           float* const rows = scratch + packed_floats;

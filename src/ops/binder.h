@@ -60,6 +60,11 @@ class Binder {
   Binder(const TensorFile& file, const Kernels& kernels, std::span<std::byte> block,
          PackingJobs& jobs, BindingReport& report)
       : file_(&file), kernels_(&kernels), block_(block), jobs_(&jobs), report_(&report) {}
+  // Measures, and gives weights the places that they have in `block`, a copy of one that was bound
+  // and filled in host memory; the host need not be able to reach it.
+  Binder(const TensorFile& file, const Kernels& kernels, std::span<std::byte> block,
+         BindingReport& report)
+      : file_(&file), kernels_(&kernels), block_(block), report_(&report) {}
 
   // The same, below `prefix` + ".".
   Binder In(std::string_view prefix) const;
@@ -118,7 +123,10 @@ class Binder {
   Norm LayerNorm(std::string_view name, int64_t width, double eps, bool bias = true);
   // `name`.weight [width].
   Norm RmsNorm(std::string_view name, int64_t width, double eps);
-  // A tensor `name` [rows, cols] that stays in the file.
+  // A table [rows, cols] that does not come from the file: fill(row, to) writes each row.
+  MatView Computed(int64_t rows, int64_t cols, std::function<void(int64_t row, float* to)> fill);
+  // A tensor `name` [rows, cols] that stays in the file; also in memory, as it is stored, for
+  // kernels that do not run on the host.
   FileTable TableInFile(std::string_view name, int64_t rows, int64_t cols);
   // A tensor `name` [rows, cols] in memory, as f32.
   Table TableInMemory(std::string_view name, int64_t rows, int64_t cols);

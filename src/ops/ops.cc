@@ -10,9 +10,6 @@
 namespace waterline {
 namespace {
 
-// Rows of the wide middle of a feed-forward that exist at once: as many as kernels take at once, so
-// that every chunk reads the weights once and the middle stays near the core.
-constexpr int64_t kChunkRows = kLinearRows;
 // Rows that are worth a part of their own in operations that do little with each.
 constexpr int64_t kPartRows = 8;
 // Words whose spans are worth packing the labels for.
@@ -55,6 +52,18 @@ Mat Ops::Embed(const EmbedTokens& tokens, const char* name) {
   WATERLINE_CHECK(tokens.places.rows == 0 || tokens.positions.size() == tokens.ids.size());
   WATERLINE_CHECK(tokens.places.rows == 0 || tokens.places.cols == words.cols);
   Mat out(arena_, count, words.cols, name);
+  if (words.resident != nullptr || !kernels_.on_host()) {
+    kernels_.Embed({.ids = tokens.ids,
+                    .words = {.rows = words.rows,
+                              .cols = words.cols,
+                              .type = words.tensor == nullptr ? Dtype::kF32 : words.tensor->type,
+                              .data = words.resident},
+                    .positions = tokens.positions,
+                    .places = tokens.places,
+                    .every = tokens.every},
+                   out);
+    return out;
+  }
   const int64_t most = std::min(count, kEmbedRows);
   Mat scratch =
       MakeScratch(arena_, static_cast<size_t>(most) * words.row_bytes(), "embedding rows");
@@ -110,8 +119,9 @@ int64_t Ops::ReadRows(const FileTable& table, std::span<const int32_t> ids,
 }
 
 void Ops::Share(int64_t count, Team::Part part) {
-  if (dry() || count == 0) return;
-  team_ == nullptr ? part(0, count, 0) : team_->For(count, part);
+  if (count == 0) return;
+  // Dry kernels too are called, as some note what they will read.
+  dry() || team_ == nullptr ? part(0, count, 0) : team_->For(count, part);
 }
 
 Mat Ops::MembersScratch(size_t bytes, int members, const char* name) {
@@ -121,7 +131,8 @@ Mat Ops::MembersScratch(size_t bytes, int members, const char* name) {
 
 Mat Ops::LinearScratch(int64_t rows, const Weight& w, const Weight* other) {
   const auto bytes_for = [&](const Weight& weight) {
-    const LinearParts parts = kernels_.PartsOfLinear(std::min(rows, kLinearRows), weight);
+    const LinearParts parts =
+        kernels_.PartsOfLinear(std::min(rows, kernels_.chunk_rows()), weight);
     return parts.rounded + parts.scratch * static_cast<size_t>(members());
   };
   size_t bytes = bytes_for(w);
@@ -170,26 +181,49 @@ void Ops::LinearInto(MatView x, const Weight& w, Act act, MatView out) {
 Mat Ops::LinearFromFile(MatView x, const FileTable& w, const float* bias, const char* name) {
   constexpr int64_t kRowsAtOnce = 48;  // Whole panels of every instruction set.
   WATERLINE_CHECK(x.cols == w.cols);
-  Weight packed{.out = w.rows, .in = w.cols, .bias = bias};
+  Weight piece{.out = std::min(kRowsAtOnce, w.rows), .in = w.cols};
+  const size_t bytes = kernels_.PackedBytes(WeightType::kF32, piece.out, piece.in);
   Mat out(arena_, x.rows, w.rows, name);
-  Mat place = MakeScratch(arena_, kernels_.PackedBytes(WeightType::kF32, packed.out, packed.in),
-                          "weights of one use");
-  Mat read(arena_, 1, kRowsAtOnce * w.cols, "weights of one use");
-  Mat scratch = LinearScratch(x.rows, packed);
+  const Mat place = MakeScratch(arena_, bytes, "weights of one use");
+  Mat scratch = LinearScratch(x.rows, piece);
   if (dry()) return out;
-  packed.packed = Scratch(place).data();
+  std::pmr::vector<float> rows(static_cast<size_t>(piece.out * w.cols), memory_);
+  std::pmr::vector<float> packed(static_cast<size_t>(place.cols()), memory_);
   for (int64_t row = 0; row < w.rows; row += kRowsAtOnce) {
-    const int64_t count = std::min(kRowsAtOnce, w.rows - row);
+    piece.out = std::min(kRowsAtOnce, w.rows - row);
     const Result<void> done = w.file->ReadF32(
-        *w.tensor, row * w.cols, std::span(read.view().data, static_cast<size_t>(count * w.cols)));
+        *w.tensor, row * w.cols, std::span(rows).first(static_cast<size_t>(piece.out * w.cols)));
     if (!done.ok()) {
       if (!error_) error_ = done.error();
       return out;
     }
-    kernels_.Pack(read.view().data, row, count, packed, Scratch(place).data());
+    piece.packed = reinterpret_cast<const std::byte*>(place.view().data);
+    piece.bias = bias == nullptr ? nullptr : bias + row;
+    kernels_.Pack(rows.data(), 0, piece.out, piece, reinterpret_cast<std::byte*>(packed.data()));
+    kernels_.CopyIn({packed.data(), 1, place.cols(), place.cols()}, place);
+    RunLinear(x, piece, Act::kNone, scratch, out.view().Cols(row, row + piece.out));
   }
-  RunLinear(x, packed, Act::kNone, scratch, out);
   return out;
+}
+
+void Ops::GatherRows(MatView x, std::span<const int64_t> rows, MatView out) {
+  WATERLINE_CHECK(x.cols == out.cols && static_cast<int64_t>(rows.size()) == out.rows);
+  kernels_.GatherRows(x, rows, out);
+}
+
+void Ops::Copy(MatView from, MatView to) {
+  WATERLINE_CHECK(from.rows == to.rows && from.cols == to.cols);
+  kernels_.CopyRows(from, to);
+}
+
+void Ops::CopyIn(MatView from, MatView to) {
+  WATERLINE_CHECK(from.rows == to.rows && from.cols == to.cols);
+  kernels_.CopyIn(from, to);
+}
+
+void Ops::CopyOut(MatView from, MatView to) {
+  WATERLINE_CHECK(from.rows == to.rows && from.cols == to.cols);
+  kernels_.CopyOut(from, to);
 }
 
 void Ops::AddAct(MatView a, MatView b, Act act, MatView out) {
@@ -235,11 +269,13 @@ Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, c
   const bool gated = up.out == 2 * down.in;
   WATERLINE_CHECK(x.cols == up.in && (gated || up.out == down.in));
   Mat out(arena_, x.rows, down.out, name);
-  const int64_t most = std::min(x.rows, kChunkRows);
+  // In chunks so that each reads the weights once and the wide middle stays near the core.
+  const int64_t chunk = kernels_.chunk_rows();
+  const int64_t most = std::min(x.rows, chunk);
   Mat middle(arena_, most, up.out, "feed-forward chunk");
   Mat scratch = LinearScratch(most, up, &down);
-  for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
-    const int64_t end = std::min(x.rows, begin + kChunkRows);
+  for (int64_t begin = 0; begin < x.rows; begin += chunk) {
+    const int64_t end = std::min(x.rows, begin + chunk);
     const MatView part = middle.view().Rows(0, end - begin);
     RunLinear(x.Rows(begin, end), up, gated ? Act::kNone : act, scratch, part);
     if (gated) kernels_.Gate(part, act);
@@ -315,11 +351,12 @@ Mat Ops::CrossAttention(MatView q, MatView k, MatView v, SequenceBegins queries,
 Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act) {
   WATERLINE_CHECK(x.cols * kernel == w.in && kernel % 2 == 1);
   Mat out(arena_, x.rows, w.out, "convolution");
-  const int64_t most = std::min(x.rows, kChunkRows);
+  const int64_t chunk = kernels_.chunk_rows();
+  const int64_t most = std::min(x.rows, chunk);
   Mat window(arena_, most, w.in, "convolution windows");
   Mat scratch = LinearScratch(most, w);
-  for (int64_t begin = 0; begin < x.rows; begin += kChunkRows) {
-    const int64_t end = std::min(x.rows, begin + kChunkRows);
+  for (int64_t begin = 0; begin < x.rows; begin += chunk) {
+    const int64_t end = std::min(x.rows, begin + chunk);
     const MatView part = window.view().Rows(0, end - begin);
     Share(end - begin, [&](int64_t first, int64_t last, int) {
       kernels_.Unfold(x, begins, kernel, begin + first, part.Rows(first, last));
@@ -397,7 +434,6 @@ void Ops::SpanScores(SpanScoreArgs args, MatView scores) {
   }
   const size_t bytes = kernels_.SpanScoreScratchBytes(args.start.cols, args.widths, most_labels);
   Mat scratch = MembersScratch(bytes, members(), "span score scratch");
-  if (dry()) return;
   const std::span<float> to(scores.data, static_cast<size_t>(scores.cols));
   const int64_t words = args.start.rows;
   Share((words + kPartWords - 1) / kPartWords, [&](int64_t begin, int64_t end, int member) {

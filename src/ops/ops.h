@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/team.h"
 #include "kernels/kernels.h"
@@ -21,9 +23,10 @@ namespace waterline {
 class Ops {
  public:
   // Members of `team` share the large operations; each has scratch of its own in the plan, so a dry
-  // pass needs a team of the same size. The results are those of one thread to the bit.
-  Ops(const Kernels& kernels, Arena& arena, Team* team = nullptr)
-      : kernels_(kernels), arena_(arena), team_(team) {}
+  // pass needs a team of the same size. The results are those of one thread to the bit. What the
+  // host needs beside the arena, indices and copies, is in `memory`; both may throw what it throws.
+  Ops(const Kernels& kernels, Arena& arena, std::pmr::memory_resource* memory, Team* team = nullptr)
+      : kernels_(kernels), arena_(arena), memory_(memory), team_(team) {}
 
   // out[t] = words[ids[t]] + places[positions[t]] + every, with rows of `words` read from the file,
   // each once for a chunk of tokens. When they cannot be read they are zero, and error() says why.
@@ -50,12 +53,30 @@ class Ops {
   template <typename Item>
   Mat Gather(MatView x, std::span<const Item> items, int64_t Item::*part, const char* name) {
     Mat out(arena_, static_cast<int64_t>(items.size()), x.cols, name);
-    if (dry()) return out;
-    for (size_t i = 0; i < items.size(); ++i) {
-      std::copy_n(x.row(items[i].*part), x.cols, out.view().row(static_cast<int64_t>(i)));
-    }
+    std::pmr::vector<int64_t> rows(memory_);
+    rows.reserve(items.size());
+    for (const Item& item : items) rows.push_back(item.*part);
+    GatherRows(x, rows, out);
     return out;
   }
+  // out[n] = x[rows[n]].
+  void GatherRows(MatView x, std::span<const int64_t> rows, MatView out);
+  // to = from, of the same shape.
+  void Copy(MatView from, MatView to);
+  // The same from, or to, matrices in host memory, which may point nowhere in a dry pass.
+  void CopyIn(MatView from, MatView to);
+  void CopyOut(MatView from, MatView to);
+  // Lets the host read x, or change it, for what is too small to be worth a kernel. Not in a dry
+  // pass.
+  template <typename Use>
+  void Read(MatView x, Use use) {
+    Visit(x, use, /*changed=*/false);
+  }
+  template <typename Change>
+  void OnHost(MatView x, Change change) {
+    Visit(x, change, /*changed=*/true);
+  }
+  std::pmr::memory_resource* memory() const { return memory_; }
   // LayerNorm(x + residual), written over x.
   void AddLayerNorm(Mat& x, MatView residual, const Norm& norm);
   void LayerNorm(Mat& x, const Norm& norm) { AddLayerNorm(x, {}, norm); }
@@ -115,6 +136,16 @@ class Ops {
   Arena& arena() { return arena_; }
 
  private:
+  template <typename Use>
+  void Visit(MatView x, Use& use, bool changed) {
+    if (dry() || x.empty()) return;
+    if (kernels_.on_host()) return use(x);
+    std::pmr::vector<float> copy(static_cast<size_t>(x.rows * x.cols), memory_);
+    const MatView here{copy.data(), x.rows, x.cols, x.cols};
+    kernels_.CopyOut(x, here);
+    use(here);
+    if (changed) kernels_.CopyIn(here, x);
+  }
   int members() const { return team_ == nullptr ? 1 : team_->size(); }
   // part(begin, end, member) on ranges of [0, count), by the members of the team.
   void Share(int64_t count, Team::Part part);
@@ -129,6 +160,7 @@ class Ops {
 
   const Kernels& kernels_;
   Arena& arena_;
+  std::pmr::memory_resource* memory_;
   Team* const team_;
   std::optional<Error> error_;
 };

@@ -5,55 +5,52 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
-#include <optional>
 #include <span>
-#include <utility>
 
-#include "kernels/dry.h"
+#include "device/lane.h"
 #include "memory/arena.h"
-#include "ops/ops.h"
+#include "memory/budget.h"
+#include "ops/planned.h"
 #include "waterline/result.h"
 
 namespace waterline {
 
-// Plans `forward`(Ops&), takes what the plan says from `memory` and runs it there: forward is
-// called twice, dry and for real, and must have released every matrix when it returns. Errors: kIo
-// a tensor could not be read from the checkpoint. Throws what `memory` throws.
-template <typename Forward>
-Result<void> RunStage(const Kernels& kernels, std::pmr::memory_resource* memory,
-                      const Forward& forward) {
-  const DryKernels dry(kernels);
-  Arena planning(memory);
-  {
-    Ops ops(dry, planning);
-    forward(ops);
+// Memory of `memory`, aligned for an arena.
+class StageRoom {
+ public:
+  StageRoom(std::pmr::memory_resource* from, size_t bytes)
+      : from_(from), size_(bytes + Arena::kAlign), data_(from->allocate(size_)) {}
+  StageRoom(const StageRoom&) = delete;
+  StageRoom& operator=(const StageRoom&) = delete;
+  ~StageRoom() { from_->deallocate(data_, size_); }
+
+  std::span<std::byte> bytes() const {
+    const auto at = reinterpret_cast<uintptr_t>(data_);
+    const size_t skip = (Arena::kAlign - at % Arena::kAlign) % Arena::kAlign;
+    return {static_cast<std::byte*>(data_) + skip, size_ - Arena::kAlign};
   }
-  const Plan plan = std::move(planning).MakePlan();
 
-  class Room {
-   public:
-    Room(std::pmr::memory_resource* from, size_t bytes)
-        : from_(from), size_(bytes + Arena::kAlign), data_(from->allocate(size_)) {}
-    Room(const Room&) = delete;
-    Room& operator=(const Room&) = delete;
-    ~Room() { from_->deallocate(data_, size_); }
-    std::span<std::byte> aligned() const {
-      const auto at = reinterpret_cast<uintptr_t>(data_);
-      const size_t skip = (Arena::kAlign - at % Arena::kAlign) % Arena::kAlign;
-      return {static_cast<std::byte*>(data_) + skip, size_ - Arena::kAlign};
-    }
+ private:
+  std::pmr::memory_resource* from_;
+  size_t size_;
+  void* data_;
+};
 
-   private:
-    std::pmr::memory_resource* from_;
-    size_t size_;
-    void* data_;
-  };
-  const Room room(memory, plan.bytes);
-  Arena arena(room.aligned(), plan);
-  Ops ops(kernels, arena);
-  forward(ops);
-  if (ops.error()) return *ops.error();
-  return {};
+// Plans `forward`(Ops&) on `lane`, takes what the plan says from the lane's room, or where it has
+// none from `memory`, and runs it there: forward is called twice, dry and for real, and must have
+// released every matrix when it returns. Errors: kIo  a tensor could not be read from the
+// checkpoint, the device failed. Throws what `memory` throws, and OverBudget where the room is too
+// small.
+template <typename Forward>
+Result<void> RunStage(Lane& lane, std::pmr::memory_resource* memory, const Forward& forward) {
+  const Plan plan = PlanOn(lane, memory, /*members=*/1, forward);
+  const std::span<std::byte> room = lane.stage_room();
+  if (room.empty()) {
+    const StageRoom own(memory, plan.bytes);
+    return RunPlanned(lane, plan, own.bytes(), memory, nullptr, forward);
+  }
+  if (plan.bytes > room.size()) throw OverBudget(plan.bytes, room.size());
+  return RunPlanned(lane, plan, room, memory, nullptr, forward);
 }
 
 }  // namespace waterline

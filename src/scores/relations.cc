@@ -32,6 +32,7 @@
 #include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "scores/triples.h"
 
@@ -60,10 +61,7 @@ Mat Products(Ops& ops, MatView a, MatView b, const char* name) {
                   .act = Act::kNone,
                   .scratch = {}},
                  flat);
-  if (ops.dry()) return out;
-  for (int64_t i = 0; i < a.rows; ++i) {
-    std::copy_n(flat.view().data + i * b.rows, b.rows, out.view().row(i));
-  }
+  ops.Copy({flat.view().data, a.rows, b.rows, b.rows}, out);
   return out;
 }
 
@@ -86,30 +84,47 @@ Mat PairProducts(Ops& ops, MatView head, MatView tail, MatView labels, const cha
                   .scratch = {}},
                  flat);
   Mat out(ops.arena(), entities, entities * labels.rows, name);
-  if (ops.dry()) return out;
-  for (int64_t i = 0; i < entities; ++i) {
-    std::copy_n(flat.view().data + i * out.cols(), out.cols(), out.view().row(i));
-  }
+  ops.Copy({flat.view().data, entities, out.cols(), out.cols()}, out);
   return out;
 }
 
 template <typename F>
 void ForEach(Ops& ops, const Mat& x, F change) {
-  if (ops.dry()) return;
-  for (int64_t r = 0; r < x.rows(); ++r) {
-    float* const row = x.view().row(r);
-    for (int64_t c = 0; c < x.cols(); ++c) row[c] = change(row[c]);
-  }
+  ops.OnHost(x, [&](MatView here) {
+    for (int64_t r = 0; r < here.rows; ++r) {
+      float* const row = here.row(r);
+      for (int64_t c = 0; c < here.cols; ++c) row[c] = change(row[c]);
+    }
+  });
 }
 
 void Softmax(Ops& ops, const Mat& x) {
-  if (ops.dry()) return;
-  for (int64_t r = 0; r < x.rows(); ++r) {
-    float* const row = x.view().row(r);
-    const float most = *std::max_element(row, row + x.cols());
-    double sum = 0;
-    for (int64_t c = 0; c < x.cols(); ++c) sum += row[c] = std::exp(row[c] - most);
-    for (int64_t c = 0; c < x.cols(); ++c) row[c] = static_cast<float>(row[c] / sum);
+  ops.OnHost(x, [](MatView here) {
+    for (int64_t r = 0; r < here.rows; ++r) {
+      float* const row = here.row(r);
+      const float most = *std::max_element(row, row + here.cols);
+      double sum = 0;
+      for (int64_t c = 0; c < here.cols; ++c) sum += row[c] = std::exp(row[c] - most);
+      for (int64_t c = 0; c < here.cols; ++c) row[c] = static_cast<float>(row[c] / sum);
+    }
+  });
+}
+
+// a becomes S^-1/2 (sigmoid(a) + I) S^-1/2, with S the sums of the rows of sigmoid(a) + I.
+void Normalise(MatView a, std::pmr::memory_resource* memory) {
+  std::pmr::vector<float> root(static_cast<size_t>(a.rows), memory);
+  for (int64_t i = 0; i < a.rows; ++i) {
+    double degree = 0;
+    for (int64_t j = 0; j < a.rows; ++j) {
+      a.row(i)[j] = Sigmoid(a.row(i)[j]) + (i == j ? 1.f : 0.f);
+      degree += a.row(i)[j];
+    }
+    root[static_cast<size_t>(i)] = static_cast<float>(1 / std::sqrt(std::max(degree, 1e-6)));
+  }
+  for (int64_t i = 0; i < a.rows; ++i) {
+    for (int64_t j = 0; j < a.rows; ++j) {
+      a.row(i)[j] *= root[static_cast<size_t>(i)] * root[static_cast<size_t>(j)];
+    }
   }
 }
 
@@ -177,25 +192,15 @@ Mat Relations::Attended(Ops& ops, MatView e) const {
 
 Mat Relations::Convolved(Ops& ops, MatView e) const {
   Mat edges = Products(ops, e, e, "adjacency");
+  ops.OnHost(edges, [&](MatView a) { Normalise(a, ops.memory()); });
   Mat transposed(ops.arena(), e.cols, e.rows, "adjacency");
-  Mat root(ops.arena(), 1, e.rows, "adjacency");  // S^-1/2
-  if (!ops.dry()) {
-    const MatView a = edges;
-    for (int64_t i = 0; i < a.rows; ++i) {
-      double degree = 0;
-      for (int64_t j = 0; j < a.rows; ++j) {
-        a.row(i)[j] = Sigmoid(a.row(i)[j]) + (i == j ? 1.f : 0.f);
-        degree += a.row(i)[j];
+  ops.Read(e, [&](MatView from) {
+    ops.OnHost(transposed, [&](MatView to) {
+      for (int64_t i = 0; i < from.rows; ++i) {
+        for (int64_t c = 0; c < from.cols; ++c) to.row(c)[i] = from.row(i)[c];
       }
-      root.view().row(0)[i] = static_cast<float>(1 / std::sqrt(std::max(degree, 1e-6)));
-    }
-    for (int64_t i = 0; i < a.rows; ++i) {
-      for (int64_t j = 0; j < a.rows; ++j) {
-        a.row(i)[j] *= root.view().row(0)[i] * root.view().row(0)[j];
-      }
-      for (int64_t c = 0; c < e.cols; ++c) transposed.view().row(c)[i] = e.row(i)[c];
-    }
-  }
+    });
+  });
   const Mat mixed = Products(ops, edges, transposed, "adjacency");
   const Mat hidden = ops.Linear(mixed, *linear_, Act::kRelu, "adjacency");
   return ops.Linear(hidden, *projection_, Act::kNone, "adjacency");
@@ -210,9 +215,17 @@ Mat Relations::PairLogits(Ops& ops, MatView entities, MatView relations) const {
 
 Mat Relations::TripleLogits(Ops& ops, MatView entities, MatView relations) const {
   Mat logits(ops.arena(), entities.rows, entities.rows * relations.rows, "relation logits");
-  if (ops.dry()) return logits;
+  ops.Read(entities, [&](MatView e) {
+    ops.Read(relations, [&](MatView r) {
+      ops.OnHost(logits, [&](MatView to) { ScoreTriples(e, r, to); });
+    });
+  });
+  return logits;
+}
+
+void Relations::ScoreTriples(MatView entities, MatView relations, MatView logits) const {
   for (int64_t i = 0; i < entities.rows; ++i) {
-    float* to = logits.view().row(i);
+    float* to = logits.row(i);
     for (int64_t j = 0; j < entities.rows; ++j) {
       for (int64_t r = 0; r < relations.rows; ++r) {
         *to++ = static_cast<float>(
@@ -220,7 +233,6 @@ Mat Relations::TripleLogits(Ops& ops, MatView entities, MatView relations) const
       }
     }
   }
-  return logits;
 }
 
 Result<std::unique_ptr<Relations>> Relations::Make(const GlinerConfig& config, Binder weights) {

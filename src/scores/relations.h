@@ -40,6 +40,8 @@ class Relations {
   Mat Convolved(Ops& ops, MatView entities) const;
   Mat PairLogits(Ops& ops, MatView entities, MatView relations) const;
   Mat TripleLogits(Ops& ops, MatView entities, MatView relations) const;
+  // All in host memory.
+  void ScoreTriples(MatView entities, MatView relations, MatView logits) const;
 
   int64_t width_ = 0;  // D
   Layer layer_ = Layer::kNone;

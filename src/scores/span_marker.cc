@@ -235,10 +235,7 @@ Mat SpanMarker::Score(Ops& ops, MatView words, int64_t first, MatView labels,
                     .act = Act::kNone,
                     .scratch = {}},
                    room.view().Cols(0, n * C));
-    if (ops.dry()) continue;
-    for (int64_t i = 0; i < n; ++i) {
-      std::copy_n(room.view().data + i * C, C, logits.view().row(begin + i));
-    }
+    ops.Copy({room.view().data, n, C, C}, logits.view().Rows(begin, begin + n));
   }
   return logits;
 }

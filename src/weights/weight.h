@@ -17,6 +17,9 @@ enum class WeightType : uint8_t {
   kBf16,  // Rounded to nearest even.
   // Integers of 8 bits times a scale for each output: w ≈ scale * q, |q| <= 127.
   kInt8,
+  // GPUs alone.
+  kF16,   // Rounded to nearest even; magnitudes from 65520 are infinite.
+  kTf32,  // f32 with 10 bits of fraction, rounded to nearest, ties away from zero.
 };
 
 // A linear map y = x Wᵀ + b, W [out, in], packed by Kernels::Pack into the layout of its
@@ -55,6 +58,8 @@ struct FileTable {
   const TensorFile* file = nullptr;
   const StoredTensor* tensor = nullptr;  // [rows, cols]; nullptr when the file lacks it.
   std::string_view name = {};            // Of the tensor; lives as long as the file.
+  // All rows, in the memory of kernels that cannot wait for the file; nullptr for those of a CPU.
+  const std::byte* resident = nullptr;
 
   size_t row_bytes() const {
     return tensor == nullptr ? 0 : static_cast<size_t>(cols) * DtypeBytes(tensor->type);

@@ -237,7 +237,9 @@ class GoldenCheckpoint : public testing::TestWithParam<std::string> {};
 TEST_P(GoldenCheckpoint, AnswersAsTheReference) {
   const fs::path directory = kModels / GetParam();
   const Result<Engine> engine =
-      Engine::Load(directory / "checkpoint", {.memory_budget = size_t{64} << 20, .threads = 2});
+      Engine::Load(directory / "checkpoint", {.memory_budget = size_t{64} << 20,
+                                              .threads = 2,
+                                              .device = WATERLINE_TEST_DEVICE});
   ASSERT_TRUE(engine.ok()) << engine.error().message;
   simdjson::dom::parser parser;
   std::ifstream lines(directory / "cases.jsonl");
@@ -256,7 +258,8 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenCheckpoint, testing::ValuesIn(Checkpoints())
 
 TEST(DefaultModel, FindsWhatTheReferenceFinds) {
   const fs::path directory = fs::path(WATERLINE_SOURCE_DIR) / "models" / "waterline-tiny-en";
-  const Result<Engine> engine = Engine::Load(directory, {.memory_budget = size_t{256} << 20});
+  const Result<Engine> engine = Engine::Load(
+      directory, {.memory_budget = size_t{256} << 20, .device = WATERLINE_TEST_DEVICE});
   ASSERT_TRUE(engine.ok()) << engine.error().message;
   simdjson::dom::parser parser;
   std::ifstream lines(directory / "expected.jsonl");
@@ -298,7 +301,8 @@ TEST(Defects, AnswerSanely) {
     const fs::path directory = kModels / Text(e["model"]);
     element ignored;
     if (!fs::exists(directory) || e["texts"].get(ignored) != simdjson::SUCCESS) continue;
-    const Result<Engine> engine = Engine::Load(directory / "checkpoint");
+    const Result<Engine> engine = 
+        Engine::Load(directory / "checkpoint", {.device = WATERLINE_TEST_DEVICE});
     ASSERT_TRUE(engine.ok()) << engine.error().message;
     Case c = ReadCase(e);
     c.options.reference_alignment = false;

@@ -117,8 +117,8 @@ TEST_F(PlanTest, APlannerTakesNoMemoryForWeights) {
   const Engine engine = MustLoad(DefaultModel(), {.memory_budget = 256 * kMiB, .plan_only = true});
   const EngineStats stats = engine.Stats();
   EXPECT_GT(stats.weights, 60 * kMiB);
-  EXPECT_TRUE(EngineInternals::Of(engine).workspace_block.bytes().empty());
-  EXPECT_TRUE((*EngineInternals::Of(engine).model)->weights.bytes().empty());
+  EXPECT_TRUE(EngineInternals::Of(engine).sites[0].workspace_block.bytes().empty());
+  EXPECT_TRUE((*EngineInternals::Of(engine).model)->placements[0].weights.bytes().empty());
 }
 
 }  // namespace

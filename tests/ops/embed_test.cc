@@ -58,7 +58,7 @@ Pass RunPass(const Kernels& kernels, const Ops::EmbedTokens& args) {
   const DryKernels dry(kernels);
   Arena planning(std::pmr::get_default_resource());
   {
-    Ops ops(dry, planning);
+    Ops ops(dry, planning, std::pmr::get_default_resource());
     (void)ops.Embed(args, "hidden states");
     EXPECT_FALSE(ops.error());
   }
@@ -70,7 +70,7 @@ Pass RunPass(const Kernels& kernels, const Ops::EmbedTokens& args) {
   Arena arena({static_cast<std::byte*>(start), plan.bytes}, plan);
   Pass pass;
   for (const Slot& slot : plan.slots) pass.planned.push_back(slot.bytes);
-  Ops ops(kernels, arena);
+  Ops ops(kernels, arena, std::pmr::get_default_resource());
   const Mat out = ops.Embed(args, "hidden states");
   for (int64_t r = 0; r < out.rows(); ++r) {
     pass.out.insert(pass.out.end(), out.view().row(r), out.view().row(r) + out.cols());
@@ -202,7 +202,7 @@ TEST(DryEmbed, ReadsNothing) {
   Arena planning(std::pmr::get_default_resource());
   const std::vector<int32_t> ids(10, kRows + 5);
   {
-    Ops ops(dry, planning);
+    Ops ops(dry, planning, std::pmr::get_default_resource());
     (void)ops.Embed({.ids = ids, .words = nowhere, .positions = {}, .places = {}}, "hidden states");
     EXPECT_FALSE(ops.error());
   }

@@ -113,7 +113,8 @@ void ExpectRescored(const TensorFile& stages, const Head& head, const Kernels& k
   for (const size_t times : {size_t{1}, size_t{40}}) {
     std::vector<WordRange> all;
     for (size_t i = 0; i < times; ++i) all.insert(all.end(), spans.begin(), spans.end());
-    const Result<void> done = RunStage(kernels, std::pmr::get_default_resource(), [&](Ops& ops) {
+    HostLane lane(kernels);
+    const Result<void> done = RunStage(lane, std::pmr::get_default_resource(), [&](Ops& ops) {
       const Mat logits = head.RescoreSpans(ops, scores, batch, 0, all);
       if (ops.dry()) return;
       const auto count = static_cast<int64_t>(spans.size());
@@ -187,7 +188,7 @@ TEST_P(Stages, EqualTheReference) {
     const DryKernels dry(*kernels);
     Arena planning(std::pmr::get_default_resource());
     {
-      Ops ops(dry, planning);
+      Ops ops(dry, planning, std::pmr::get_default_resource());
       (void)head->Forward(ops, encoder->Forward(ops, batch), batch);
     }
     const Plan plan = std::move(planning).MakePlan();
@@ -196,7 +197,7 @@ TEST_P(Stages, EqualTheReference) {
     size_t space = workspace.size();
     std::align(Arena::kAlign, plan.bytes, start, space);
     Arena arena({static_cast<std::byte*>(start), plan.bytes}, plan);
-    Ops ops(*kernels, arena);
+    Ops ops(*kernels, arena, std::pmr::get_default_resource());
 
     Mat hidden = encoder->Forward(ops, batch);
     // backbone.last is stored where it is not the last of the hidden states.

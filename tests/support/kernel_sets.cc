@@ -57,7 +57,19 @@ OwnedWeight::OwnedWeight(const Kernels& kernels, const std::vector<float>& from,
 }
 
 const char* WeightTypeName(WeightType type) {
-  return type == WeightType::kF32 ? "f32" : type == WeightType::kBf16 ? "bf16" : "int8";
+  switch (type) {
+    case WeightType::kF32:
+      return "f32";
+    case WeightType::kBf16:
+      return "bf16";
+    case WeightType::kInt8:
+      return "int8";
+    case WeightType::kF16:
+      return "f16";
+    case WeightType::kTf32:
+      return "tf32";
+  }
+  return "?";
 }
 
 void RunLinear(const Kernels& kernels, MatView x, const Weight& w, Act act, MatView out) {

@@ -31,6 +31,22 @@ float ToBf16(float x) {
   return std::bit_cast<float>((bits - below) + (up ? 0x10000u : 0u));
 }
 
+// To the nearest f16, ties to even.
+float ToF16(float x) {
+  if (!std::isfinite(x) || x == 0) return x;
+  const int exponent = std::max(std::ilogb(x), -14);
+  const float step = std::ldexp(1.0f, exponent - 10);
+  const float rounded = std::nearbyint(x / step) * step;
+  return std::abs(rounded) > 65504 ? std::copysign(INFINITY, x) : rounded;
+}
+
+// To the nearest tf32, ties away from zero.
+float ToTf32(float x) {
+  if (!std::isfinite(x) || x == 0) return x;
+  const float step = std::ldexp(1.0f, std::ilogb(x) - 10);
+  return std::round(x / step) * step;
+}
+
 // To the nearest multiples of largest / levels, in the f32 arithmetic of the kernels.
 void Quantise(std::span<const float> from, int32_t levels, float* to) {
   float largest = 0;
@@ -148,6 +164,8 @@ void ReferenceKernels::Pack(const float* from, int64_t row, int64_t rows, const 
     if (w.type == WeightType::kF32) std::copy(source.begin(), source.end(), to);
     if (w.type == WeightType::kBf16) std::transform(source.begin(), source.end(), to, ToBf16);
     if (w.type == WeightType::kInt8) Quantise(source, 127, to);
+    if (w.type == WeightType::kF16) std::transform(source.begin(), source.end(), to, ToF16);
+    if (w.type == WeightType::kTf32) std::transform(source.begin(), source.end(), to, ToTf32);
   }
 }
 
@@ -193,6 +211,8 @@ void ReferenceKernels::LinearPart(MatView x, const Weight& w, Act act, int64_t b
   for (int64_t t = 0; t < x.rows; ++t) {
     std::copy_n(x.row(t), w.in, row.begin());
     if (rounding.bf16) std::transform(row.begin(), row.end(), row.begin(), ToBf16);
+    if (rounding.f16) std::transform(row.begin(), row.end(), row.begin(), ToF16);
+    if (rounding.tf32) std::transform(row.begin(), row.end(), row.begin(), ToTf32);
     if (rounding.levels > 0) Quantise(row, rounding.levels, row.data());
     for (int64_t n = begin; n < end; ++n) {
       const double bias = w.bias == nullptr ? 0 : w.bias[n];

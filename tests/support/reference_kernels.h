@@ -7,7 +7,7 @@
 
 namespace waterline {
 
-class ReferenceKernels final : public Kernels {
+class ReferenceKernels : public Kernels {
  public:
   // Rounds weights and inputs of linear maps as `like` says it does; nullptr: not at all.
   explicit ReferenceKernels(const Kernels* like = nullptr) : like_(like) {}

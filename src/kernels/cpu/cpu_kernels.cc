@@ -8,6 +8,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/check.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/rounding.h"
 
@@ -22,6 +23,7 @@ constexpr int64_t kTerms = 768;
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 int64_t ElementBytes(WeightType type) {
+  WATERLINE_CHECK(type <= WeightType::kInt8);
   return type == WeightType::kF32 ? 4 : type == WeightType::kBf16 ? 2 : 1;
 }
 

@@ -79,5 +79,12 @@ typedef struct CUevent_st* cudaEvent_t;
 typedef struct CUgraph_st* cudaGraph_t;
 typedef struct CUgraphExec_st* cudaGraphExec_t;
 
+enum { cudaHostAllocDefault = 0, cudaStreamNonBlocking = 1 };
+struct cudaDeviceProp {  // The toolkit's has more.
+  char name[256];
+};
+
 #include "cuda_protos.h"
+
+extern "C" cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 #include "emu.h"

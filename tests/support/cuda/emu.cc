@@ -35,8 +35,7 @@ enum class State { kReady, kAtBarrier, kAtWarp, kDone };
 struct Copy {
   void* to;
   const void* from;
-  size_t bytes;
-  bool valid;
+  size_t bytes, given;
 };
 
 struct Fiber {
@@ -292,20 +291,18 @@ void WarpOp(uint32_t mask, int line, const char* what, void* operands, Apply app
 
 namespace {
 void Land(const Copy& c) {
-  if (c.valid)
-    std::memcpy(c.to, c.from, c.bytes);
-  else
-    std::memset(c.to, 0, c.bytes);
+  if (c.given) std::memcpy(c.to, c.from, c.given);
+  std::memset(static_cast<char*>(c.to) + c.given, 0, c.bytes - c.given);
 }
 }  // namespace
 
-void CopyAsync(void* to, const void* from, size_t bytes, bool valid) {
+void CopyAsync(void* to, const void* from, size_t bytes, size_t given) {
   if (reinterpret_cast<uintptr_t>(to) % bytes ||
-      (valid && reinterpret_cast<uintptr_t>(from) % bytes))
+      (given && reinterpret_cast<uintptr_t>(from) % bytes))
     Fail("cp.async is not aligned to %zu bytes", bytes);
   if (on_copy) on_copy(to, bytes, now.index, true);
-  if (config.eager_copies) Land({to, from, bytes, valid});
-  current->open.push_back({to, from, bytes, valid});
+  if (config.eager_copies) Land({to, from, bytes, given});
+  current->open.push_back({to, from, bytes, given});
 }
 void CopyCommit() {
   current->groups.push_back(std::move(current->open));
@@ -315,7 +312,7 @@ void CopyWait(int pending) {
   auto& groups = current->groups;
   while (static_cast<int>(groups.size()) > pending) {
     for (const Copy& c : groups.front()) {
-      if (c.valid && on_read) on_read(c.from, c.bytes, now.index);
+      if (c.given && on_read) on_read(c.from, c.given, now.index);
       if (on_copy) on_copy(c.to, c.bytes, now.index, false);
       if (!config.eager_copies) Land(c);
     }

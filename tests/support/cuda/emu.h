@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bit>
 #include <functional>
 #include <tuple>
 #include <utility>
@@ -67,8 +68,9 @@ extern void (*on_copy)(const void* p, size_t bytes, int thread, bool begins);
 extern void (*on_block)();
 
 // An asynchronous copy may land at any time from issue to wait: config.eager_copies picks
-// the first moment or the last. Right code gives one answer.
-void CopyAsync(void* to, const void* from, size_t bytes, bool valid);
+// the first moment or the last. Right code gives one answer. `given` <= bytes are read, zeros
+// follow.
+void CopyAsync(void* to, const void* from, size_t bytes, size_t given);
 void CopyCommit();
 void CopyWait(int pending);
 
@@ -139,6 +141,8 @@ constexpr uint32_t MaskOr(uint32_t m = ~0u) { return m; }
 }  // namespace emu
 
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
+EMU_PLAIN inline float __uint_as_float(unsigned v) { return std::bit_cast<float>(v); }
+EMU_PLAIN inline unsigned __float_as_uint(float v) { return std::bit_cast<unsigned>(v); }
 inline float rsqrtf(float v) { return 1.0f / std::sqrt(v); }
 template <class T>
 inline T __ldg(const T* p) {

@@ -18,6 +18,7 @@ namespace fake_cuda {
 enum class Schedule { kEager, kLate };
 
 struct Options {
+  int devices = 1;  // Each of
   size_t device_bytes = size_t{8} << 30;
   size_t context_bytes = size_t{300} << 20;  // Gone from "free" once the device is used.
   size_t page_bytes = 2 << 20;               // cudaMalloc takes whole pages of the device.

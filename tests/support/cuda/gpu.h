@@ -8,9 +8,11 @@
 
 #include "fake_cuda.h"
 
+template <class Sum>
 struct MmaArgs {
-  float* d;
-  const uint32_t *a, *b;
+  Sum* d;
+  const uint32_t* a;
+  uint32_t b[2];
 };
 EMU_PLAIN inline float Bf16ToFloat(uint16_t v) {
   const uint32_t w = uint32_t{v} << 16;
@@ -55,46 +57,73 @@ EMU_PLAIN inline uint32_t PackBf16(float lo, float hi) {
   return FloatToBf16(lo) | uint32_t{FloatToBf16(hi)} << 16;
 }
 
-// d += a b, a [16,16] row major, b [16,8], bf16 or f16 in, float accumulators.
-template <float (*kValue)(uint16_t)>
+// The bits of f rounded to tf32, ties away from zero.
+EMU_PLAIN inline uint32_t FloatToTf32(float f) {
+  uint32_t w;
+  std::memcpy(&w, &f, 4);
+  if ((w & 0x7fffffff) >= 0x7f800000) return w;
+  return (w + 0x1000) & 0xffffe000;
+}
+
+// d += a b of 16 rows, 8 columns and 32 bytes of terms. The fragments of all types have one layout
+// in bytes: PTX ISA 9, figures 72 (tf32), 79 (bf16, f16), 88 (s8) and the text below them.
+template <class Sum, class Element, auto kValue>
 EMU_PLAIN inline void ApplyMma(void* const* lane, uint32_t) {
-  float a[16][16], b[16][8], d[16][8];
+  constexpr int kTerms = 32 / sizeof(Element);
+  Element a[16][kTerms], b[8][kTerms];
+  Sum wide_a[16][kTerms], wide_b[kTerms][8], d[16][8];
   for (int l = 0; l < 32; ++l) {
-    const auto& x = *static_cast<MmaArgs*>(lane[l]);
-    const int g = l >> 2, t = (l & 3) * 2;
+    const auto& x = *static_cast<MmaArgs<Sum>*>(lane[l]);
+    const int g = l / 4, t = l % 4;
+    for (int r = 0; r < 4; ++r)
+      std::memcpy(reinterpret_cast<char*>(a[g + r % 2 * 8]) + t * 4 + r / 2 * 16, &x.a[r], 4);
+    for (int r = 0; r < 2; ++r)
+      std::memcpy(reinterpret_cast<char*>(b[g]) + t * 4 + r * 16, &x.b[r], 4);
     for (int e = 0; e < 2; ++e) {
-      a[g][t + e] = kValue(static_cast<uint16_t>(x.a[0] >> 16 * e));
-      a[g + 8][t + e] = kValue(static_cast<uint16_t>(x.a[1] >> 16 * e));
-      a[g][t + 8 + e] = kValue(static_cast<uint16_t>(x.a[2] >> 16 * e));
-      a[g + 8][t + 8 + e] = kValue(static_cast<uint16_t>(x.a[3] >> 16 * e));
-      b[t + e][g] = kValue(static_cast<uint16_t>(x.b[0] >> 16 * e));
-      b[t + 8 + e][g] = kValue(static_cast<uint16_t>(x.b[1] >> 16 * e));
-      d[g][t + e] = x.d[e];
-      d[g + 8][t + e] = x.d[2 + e];
+      d[g][t * 2 + e] = x.d[e];
+      d[g + 8][t * 2 + e] = x.d[2 + e];
     }
   }
+  for (int k = 0; k < kTerms; ++k) {
+    for (int i = 0; i < 16; ++i) wide_a[i][k] = kValue(a[i][k]);
+    for (int j = 0; j < 8; ++j) wide_b[k][j] = kValue(b[j][k]);
+  }
   for (int i = 0; i < 16; ++i)
-    for (int k = 0; k < 16; ++k)
-      for (int j = 0; j < 8; ++j) d[i][j] += a[i][k] * b[k][j];
+    for (int k = 0; k < kTerms; ++k)
+      for (int j = 0; j < 8; ++j) d[i][j] += wide_a[i][k] * wide_b[k][j];
   for (int l = 0; l < 32; ++l) {
-    const auto& x = *static_cast<MmaArgs*>(lane[l]);
-    const int g = l >> 2, t = (l & 3) * 2;
+    const auto& x = *static_cast<MmaArgs<Sum>*>(lane[l]);
+    const int g = l / 4, t = l % 4;
     for (int e = 0; e < 2; ++e) {
-      x.d[e] = d[g][t + e];
-      x.d[2 + e] = d[g + 8][t + e];
+      x.d[e] = d[g][t * 2 + e];
+      x.d[2 + e] = d[g + 8][t * 2 + e];
     }
   }
   ++emu::counters.mma;
 }
+EMU_PLAIN inline float Tf32ToFloat(uint32_t w) {
+  if (w & 0x1fff && (w & 0x7fffffff) <= 0x7f800000)
+    emu::Fail("an operand of a tf32 mma is not rounded to tf32");
+  float f;
+  std::memcpy(&f, &w, 4);
+  return f;
+}
+EMU_PLAIN inline int32_t S8ToInt(int8_t v) { return v; }
 EMU_PLAIN inline void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  const uint32_t b[2] = {b0, b1};
-  MmaArgs x{d, a, b};
-  emu::WarpOp(~0u, 0, "mma.bf16", &x, ApplyMma<Bf16ToFloat>);
+  MmaArgs<float> x{d, a, {b0, b1}};
+  emu::WarpOp(~0u, 0, "mma.bf16", &x, ApplyMma<float, uint16_t, Bf16ToFloat>);
 }
 EMU_PLAIN inline void MmaF16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  const uint32_t b[2] = {b0, b1};
-  MmaArgs x{d, a, b};
-  emu::WarpOp(~0u, 0, "mma.f16", &x, ApplyMma<F16ToFloat>);
+  MmaArgs<float> x{d, a, {b0, b1}};
+  emu::WarpOp(~0u, 0, "mma.f16", &x, ApplyMma<float, uint16_t, F16ToFloat>);
+}
+EMU_PLAIN inline void MmaTf32(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  MmaArgs<float> x{d, a, {b0, b1}};
+  emu::WarpOp(~0u, 0, "mma.tf32", &x, ApplyMma<float, uint32_t, Tf32ToFloat>);
+}
+EMU_PLAIN inline void MmaS8(int32_t (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  MmaArgs<int32_t> x{d, a, {b0, b1}};
+  emu::WarpOp(~0u, 0, "mma.s8", &x, ApplyMma<int32_t, int8_t, S8ToInt>);
 }
 
 struct LdArgs {
@@ -143,7 +172,15 @@ EMU_PLAIN inline void LoadMatrixTransposed(uint32_t (&r)[4], const void* row) {
 
 // 16 bytes from global to shared memory; zeros when !valid (then `from` is not read).
 EMU_PLAIN inline void CopyAsync16(void* to, const void* from, bool valid) {
-  emu::CopyAsync(to, from, 16, valid);
+  emu::CopyAsync(to, from, 16, valid ? 16 : 0);
+}
+// `bytes` <= 16 of the 16, and zeros for the others.
+EMU_PLAIN inline void CopyAsync16Part(void* to, const void* from, int bytes) {
+  if (bytes < 0 || bytes > 16) emu::Fail("cp.async of %d bytes", bytes);
+  emu::CopyAsync(to, from, 16, static_cast<size_t>(bytes));
+}
+EMU_PLAIN inline void CopyAsync4(void* to, const void* from, bool valid) {
+  emu::CopyAsync(to, from, 4, valid ? 4 : 0);
 }
 EMU_PLAIN inline void CopyAsyncCommit() { emu::CopyCommit(); }
 template <int kPending>
