@@ -40,8 +40,9 @@ __device__ float SqueezedMean(const Squeeze& of, int64_t row, int lane) {
   return WarpSum(sum) + of.bias[0];
 }
 
-// share[k], the weight of layer k in a sequence, by all threads of the block. The caller waits for
-// it.
+// share[k], the weight of layer k in a sequence, by all threads of the block. The barriers in it
+// keep the shares of the last sequence until they have been read; the caller waits for the new
+// ones.
 __device__ void ComputeShares(const Squeeze& of, int sequence, float* z, float* middle,
                               float* share) {
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32;
@@ -74,7 +75,6 @@ __global__ void MixRows(MatView all, const RowRange* rows, const int32_t* begins
   for (int64_t row = first; row < end; ++row) {
     const int sequence = SequenceOf(begins, squeeze.sequences, rows[row].begin);
     if (sequence != current) {
-      __syncthreads();  // The last row has read its shares.
       ComputeShares(squeeze, sequence, z, middle, share);
       __syncthreads();
       current = sequence;

@@ -70,7 +70,7 @@ __device__ void AddProducts(const float4* weights, const float* states, int hidd
                             int from, int end, float (&z)[4][kSequences]) {
   if (from == end) return;
   GateWeights next = LoadWeights(weights, hidden, from);
-#pragma unroll kSequences> 2 ? 2 : 4
+#pragma unroll(kSequences > 4 ? 1 : 2)
   for (int slice = from; slice < end; ++slice) {
     const GateWeights w = next;
     next = LoadWeights(weights, hidden, min(slice + 1, end - 1));
