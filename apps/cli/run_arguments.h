@@ -45,7 +45,8 @@ void AddDeviceFlags(CLI::App& command, std::string& device, size_t& device_memor
 // --splitter, which `inspect` has too.
 void AddSplitterFlag(CLI::App& command, WordSplitter& splitter);
 
-// --memory-budget, --device, --device-memory-budget, --threads, --dtype, --batch-tokens, --splitter, --isa.
+// --memory-budget, --device, --device-memory-budget, --threads, --dtype, --batch-tokens,
+// --splitter, --isa.
 void AddEngineFlags(CLI::App& command, RunArguments& arguments);
 
 // --labels and --labels-file.

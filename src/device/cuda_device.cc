@@ -48,9 +48,9 @@ class CudaLane final : public Lane {
       (void)cudaStreamDestroy(stream);
       return Failed(device, "cudaHostAlloc", error);
     }
-    return std::unique_ptr<Lane>(
-        new CudaLane(device, index, stream, {static_cast<std::byte*>(pinned), kPinned},
-                     std::move(reserved), type, room));
+    return std::unique_ptr<Lane>(new CudaLane(device, index, stream,
+                                              {static_cast<std::byte*>(pinned), kPinned},
+                                              std::move(reserved), type, room));
   }
   CudaLane(const CudaLane&) = delete;
   CudaLane& operator=(const CudaLane&) = delete;
@@ -134,8 +134,8 @@ class OpenCudaDevice final : public Device {
         error != cudaSuccess) {
       return failed("cudaGetDeviceProperties", error);
     }
-    device->model_ = fmt::format("{}, sm_{}{}, {} multiprocessors", properties.name, major, minor,
-                                 processors);
+    device->model_ =
+        fmt::format("{}, sm_{}{}, {} multiprocessors", properties.name, major, minor, processors);
     if (const cudaError_t error = PrepareCudaKernels(); error != cudaSuccess) {
       return failed("loading the kernels", error);
     }
@@ -210,8 +210,10 @@ Result<int> Count() {
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaSuccess) return count;
   (void)cudaGetLastError();
-  return Error{Code::kNotFound, fmt::format("CUDA finds no GPU: {} ({})", cudaGetErrorString(error),
-                                            cudaGetErrorName(error))};
+  return Error{Code::kNotFound,
+               fmt::format("CUDA finds no GPU: {} ({}); it takes one of NVIDIA, and a driver of "
+                           "release 580 or newer",
+                           cudaGetErrorString(error), cudaGetErrorName(error))};
 }
 
 }  // namespace

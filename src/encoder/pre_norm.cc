@@ -164,15 +164,14 @@ Result<std::unique_ptr<PreNorm>> PreNorm::StartCausal(const BackboneConfig& conf
 }
 
 MatView PreNorm::Angles(const Rope& rope, int64_t head_width, Binder& weights) const {
-  return weights.Computed(
-      longest_, head_width,
-      [frequencies = Frequencies(rope, head_width)](int64_t p, float* row) {
-        for (size_t m = 0; m < frequencies.size(); ++m) {
-          const float angle = frequencies[m] * static_cast<float>(p);
-          row[m] = std::cos(angle);
-          row[m + frequencies.size()] = std::sin(angle);
-        }
-      });
+  return weights.Computed(longest_, head_width,
+                          [frequencies = Frequencies(rope, head_width)](int64_t p, float* row) {
+                            for (size_t m = 0; m < frequencies.size(); ++m) {
+                              const float angle = frequencies[m] * static_cast<float>(p);
+                              row[m] = std::cos(angle);
+                              row[m + frequencies.size()] = std::sin(angle);
+                            }
+                          });
 }
 
 }  // namespace waterline

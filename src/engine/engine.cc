@@ -132,9 +132,9 @@ Result<LabelVectors> Engine::LoadLabels(const std::string& path) const {
     vectors.Index();
     if (impl_->settings.plan_only) return LabelVectors(std::move(*read));
     vectors.prepared.resize(vectors.values.size());
-    const Result<void> prepared = PrepareLabels(
-        impl_->sites, vectors.values.data(), static_cast<int64_t>(vectors.labels.size()),
-        vectors.prepared.data(), {}, &*impl_->staging);
+    const Result<void> prepared = PrepareLabels(impl_->sites, vectors.values.data(),
+                                                static_cast<int64_t>(vectors.labels.size()),
+                                                vectors.prepared.data(), {}, &*impl_->staging);
     if (!prepared.ok()) return prepared.error();
     return LabelVectors(std::move(*read));
   });

@@ -23,13 +23,13 @@ namespace {
 // is kept.
 Error TooSmall(const std::string& model, const EngineOptions& options, const Budget& budget,
                size_t left) {
-  const Result<ModelReport> report = Inspect(model, {.memory_budget = budget.limit(),
-                                                     .threads = options.threads,
-                                                     .dtype = options.dtype,
-                                                     .isa = options.isa,
-                                                     .device = options.device,
-                                                     .device_memory_budget =
-                                                         options.device_memory_budget});
+  const Result<ModelReport> report =
+      Inspect(model, {.memory_budget = budget.limit(),
+                      .threads = options.threads,
+                      .dtype = options.dtype,
+                      .isa = options.isa,
+                      .device = options.device,
+                      .device_memory_budget = options.device_memory_budget});
   if (!report.ok()) return report.error();
   if (report->smallest_budget <= budget.limit()) {  // Of which other engines hold a part.
     return {
@@ -102,9 +102,8 @@ Result<std::unique_ptr<Site>> Engine::Impl::OpenHost(size_t workspace) {
   site->kernels = settings.kernels;
   site->network = &(*model)->network();
   site->budget = budget;
-  Result<Block> block = settings.plan_only
-                            ? Block::MakeCounted(workspace, *budget, Use::kWorkspace)
-                            : Block::Make(workspace, *budget, Use::kWorkspace);
+  Result<Block> block = settings.plan_only ? Block::MakeCounted(workspace, *budget, Use::kWorkspace)
+                                           : Block::Make(workspace, *budget, Use::kWorkspace);
   if (!block.ok()) return block.error();
   site->workspace_block = std::move(*block);
   site->workspace.emplace(site->workspace_block.bytes(), site->workspace_block.size(),
@@ -125,15 +124,15 @@ Result<std::unique_ptr<Site>> Engine::Impl::OpenDevice(size_t index) {
   const size_t granularity = device.granularity();
   const size_t least = SmallestDeviceBudget((*model)->measure, granularity);
   if (site->budget->limit() < least || !site->weights.Resize(placement.weights.size())) {
-    return Error{Code::kOverBudget,
-                 fmt::format("a device memory budget of {} bytes is too small on {}; the smallest "
-                             "that would do is {} bytes (weights {}, the rest for passes)",
-                             site->budget->limit(), device.name(), least,
-                             placement.weights.size())};
+    return Error{
+        Code::kOverBudget,
+        fmt::format("a device memory budget of {} bytes is too small on {}; the smallest "
+                    "that would do is {} bytes (weights {}, the rest for passes)",
+                    site->budget->limit(), device.name(), least, placement.weights.size())};
   }
   const DeviceRoom room = DivideDeviceRoom(site->budget->available(), granularity);
   const auto take = [&](size_t bytes, Use use) {
-    return settings.plan_only ? Block::MakeCounted(bytes, *site->budget, use)
+    return settings.plan_only ? Block::MakeCountedFrom(device, bytes, *site->budget, use)
                               : Block::MakeFrom(device, bytes, *site->budget, use);
   };
   Result<Block> block = take(kLanesPerDevice * room.stage, Use::kStaging);
@@ -149,8 +148,8 @@ Result<std::unique_ptr<Site>> Engine::Impl::OpenDevice(size_t index) {
         settings.plan_only
             ? std::span<std::byte>()
             : site->rooms.bytes().subspan(static_cast<size_t>(i) * room.stage, room.stage);
-    Result<std::unique_ptr<Lane>> lane = device.MakeLane(
-        TypesOf((*model)->checkpoint.precision).encoder, stage, *budget);
+    Result<std::unique_ptr<Lane>> lane =
+        device.MakeLane(TypesOf((*model)->checkpoint.precision).encoder, stage, *budget);
     if (!lane.ok()) return lane.error();
     site->lanes.push_back(std::move(*lane));
   }

@@ -99,8 +99,7 @@ struct ModelLoader {
                                                    model->memory, &model->tokenizer_memory);
     if (!checkpoint.ok()) return ShortOfBudget(checkpoint.error());
     model->checkpoint = std::move(*checkpoint);
-    Result<Measure> measure =
-        MeasureCheckpoint(model->checkpoint, settings, model->memory);
+    Result<Measure> measure = MeasureCheckpoint(model->checkpoint, settings, model->memory);
     if (!measure.ok()) return measure.error();
     model->measure = std::move(*measure);
     if (settings.budget < SmallestBudget(model->measure, settings)) {
@@ -169,9 +168,8 @@ struct ModelLoader {
     placement.device = &device;
     placement.memory = std::make_unique<Budget>(std::numeric_limits<size_t>::max());
     Result<Block> block =
-        settings.plan_only
-            ? Block::MakeCounted(bytes, *placement.memory, Use::kWeights)
-            : Block::MakeFrom(device, bytes, *placement.memory, Use::kWeights);
+        settings.plan_only ? Block::MakeCountedFrom(device, bytes, *placement.memory, Use::kWeights)
+                           : Block::MakeFrom(device, bytes, *placement.memory, Use::kWeights);
     if (!block.ok()) return block.error();
     placement.weights = std::move(*block);
     if (!settings.plan_only) {

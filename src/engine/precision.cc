@@ -34,7 +34,7 @@ LayerTypes TypesOf(Precision precision) {
 namespace {
 
 Result<Precision> Choose(Precision precision, const std::filesystem::path& directory,
-                                  const std::string& packed_as, const Kernels& kernels) {
+                         const std::string& packed_as, const Kernels& kernels) {
   if (!packed_as.empty()) {
     for (const Precision packed : {Precision::kBf16, Precision::kInt8}) {
       if (PrecisionName(packed) != packed_as) continue;

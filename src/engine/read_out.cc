@@ -274,8 +274,8 @@ class Reader {
   const Query& query_;
   const Thresholds thresholds_;
   SequenceResult& result_;
-  std::pmr::vector<Span> spans_;  // Words counted from the sequence's first.
-  MatView logits_;                // One row, on the host;
+  std::pmr::vector<Span> spans_;     // Words counted from the sequence's first.
+  MatView logits_;                   // One row, on the host;
   std::pmr::vector<float> fetched_;  // here, where they come from a device.
 };
 

@@ -27,8 +27,8 @@ Result<Sites::Hold> Sites::Acquire(const WaitLimit& limit, const Site* only) {
   if (first.device == nullptr) return Hold(nullptr, &first, first.lanes.front().get());
   std::unique_lock lock(mutex_);
   const auto fits = [only](const Free& free) { return only == nullptr || free.site == only; };
-  const Waited waited = line_.Wait(
-      lock, limit, [&] { return std::any_of(free_.begin(), free_.end(), fits); });
+  const Waited waited =
+      line_.Wait(lock, limit, [&] { return std::any_of(free_.begin(), free_.end(), fits); });
   if (waited != Waited::kReady) return WaitError(waited, "a lane of the device");
   const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
   const Free taken = *found;

@@ -139,9 +139,8 @@ Result<Measure> MeasureCheckpoint(const Checkpoint& checkpoint, const Settings& 
   measure.held = budget.in_use() + (on_host ? weights_bytes : 0);
   measure.on_device = on_host ? 0 : weights_bytes;
   // Weights for a device are packed on the host.
-  measure.loading_peak =
-      std::max(budget.peak(), budget.in_use() + weights_bytes +
-                                  measure.report.loading_bytes(/*threads=*/1));
+  measure.loading_peak = std::max(
+      budget.peak(), budget.in_use() + weights_bytes + measure.report.loading_bytes(/*threads=*/1));
   return measure;
 }
 
@@ -190,12 +189,10 @@ Room DivideRoom(size_t available, int threads) {
 DeviceRoom DivideDeviceRoom(size_t available, size_t granularity) {
   const auto whole = [&](size_t bytes) { return bytes / granularity * granularity; };
   DeviceRoom room;
-  room.stage =
-      std::max(whole(std::clamp(available / 16, kLeastStage, kMostStage)), granularity);
+  room.stage = std::max(whole(std::clamp(available / 16, kLeastStage, kMostStage)), granularity);
   const size_t stages = kLanesPerDevice * room.stage;
-  room.workspace =
-      whole(std::min(available - std::min(available, stages),
-                     static_cast<size_t>(kLanesPerDevice) * kMostWorkspacePerLane));
+  room.workspace = whole(std::min(available - std::min(available, stages),
+                                  static_cast<size_t>(kLanesPerDevice) * kMostWorkspacePerLane));
   return room;
 }
 

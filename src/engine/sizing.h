@@ -83,15 +83,16 @@ struct DeviceRoom {
   size_t stage = 0;  // Of each lane, for computations after a pass.
   size_t workspace = 0;
 };
-// A sixteenth of `available` for each lane's stages, 2 MiB to 64 MiB; the rest for the workspace, up
-// to 2 GiB a lane. Multiples of `granularity`.
+// A sixteenth of `available` for each lane's stages, 2 MiB to 64 MiB; the rest for the workspace,
+// up to 2 GiB a lane. Multiples of `granularity`.
 DeviceRoom DivideDeviceRoom(size_t available, size_t granularity);
 
 // The least that DivideRoom needs to give `threads` workers a workspace of `least_workspace`.
 size_t LeastRoom(size_t least_workspace, int threads);
 
 // Tokens of the largest batch of texts of ordinary length (128 tokens, 10 labels) that `share`
-// bytes of workspace hold, in whole texts, from 128 to 1024, or 16384 on a device. `memory` serves the planning.
+// bytes of workspace hold, in whole texts, from 128 to 1024, or 16384 on a device. `memory` serves
+// the planning.
 int64_t BatchTokensFor(const Network& network, const Kernels& kernels, size_t share,
                        std::pmr::memory_resource* memory);
 

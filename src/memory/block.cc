@@ -40,9 +40,14 @@ Result<Block> Block::Make(size_t bytes, Budget& budget, Use use) {
   return block;
 }
 
-Result<Block> Block::MakeFrom(BlockSource& source, size_t bytes, Budget& budget, Use use) {
+Result<Block> Block::MakeCountedFrom(const BlockSource& source, size_t bytes, Budget& budget,
+                                     Use use) {
   const size_t step = source.granularity();
-  Result<Block> block = MakeCounted((bytes + step - 1) / step * step, budget, use);
+  return MakeCounted((bytes + step - 1) / step * step, budget, use);
+}
+
+Result<Block> Block::MakeFrom(BlockSource& source, size_t bytes, Budget& budget, Use use) {
+  Result<Block> block = MakeCountedFrom(source, bytes, budget, use);
   if (!block.ok()) return block;
   block->source_ = &source;
   if (const Result<void> taken = block->Restore(); !taken.ok()) return taken.error();

@@ -14,8 +14,8 @@ inline constexpr size_t kPage = 4096;  // Blocks are multiples of it.
 constexpr size_t PagesDown(size_t bytes) { return bytes / kPage * kPage; }
 constexpr size_t PagesUp(size_t bytes) { return PagesDown(bytes + kPage - 1); }
 
-// Where blocks come from if not from the system: the memory of a device, which the host cannot touch.
-// Thread-safe.
+// Where blocks come from if not from the system: the memory of a device, which the host cannot
+// touch. Thread-safe.
 class BlockSource {
  public:
   virtual ~BlockSource() = default;
@@ -34,7 +34,10 @@ class Block {
   // `bytes` are rounded up to pages.
   // Errors: kOverBudget  the budget lacks `bytes`.  kIo  the system refused.
   static Result<Block> Make(size_t bytes, Budget& budget, Use use);
-  // The same from `source`, which must outlive it, in its granularity. Content is undefined. Errors: as Take too.
+  static Result<Block> MakeCountedFrom(const BlockSource& source, size_t bytes, Budget& budget,
+                                       Use use);
+  // The same from `source`, which must outlive it, in its granularity. Content is undefined.
+  // Errors: as Take too.
   static Result<Block> MakeFrom(BlockSource& source, size_t bytes, Budget& budget, Use use);
   // A block that is counted and never used: it has a size and no memory.
   static Result<Block> MakeCounted(size_t bytes, Budget& budget, Use use);

@@ -131,8 +131,7 @@ Mat Ops::MembersScratch(size_t bytes, int members, const char* name) {
 
 Mat Ops::LinearScratch(int64_t rows, const Weight& w, const Weight* other) {
   const auto bytes_for = [&](const Weight& weight) {
-    const LinearParts parts =
-        kernels_.PartsOfLinear(std::min(rows, kernels_.chunk_rows()), weight);
+    const LinearParts parts = kernels_.PartsOfLinear(std::min(rows, kernels_.chunk_rows()), weight);
     return parts.rounded + parts.scratch * static_cast<size_t>(members());
   };
   size_t bytes = bytes_for(w);

@@ -216,9 +216,8 @@ Mat Relations::PairLogits(Ops& ops, MatView entities, MatView relations) const {
 Mat Relations::TripleLogits(Ops& ops, MatView entities, MatView relations) const {
   Mat logits(ops.arena(), entities.rows, entities.rows * relations.rows, "relation logits");
   ops.Read(entities, [&](MatView e) {
-    ops.Read(relations, [&](MatView r) {
-      ops.OnHost(logits, [&](MatView to) { ScoreTriples(e, r, to); });
-    });
+    ops.Read(relations,
+             [&](MatView r) { ops.OnHost(logits, [&](MatView to) { ScoreTriples(e, r, to); }); });
   });
   return logits;
 }

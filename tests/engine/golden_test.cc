@@ -236,10 +236,9 @@ class GoldenCheckpoint : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenCheckpoint, AnswersAsTheReference) {
   const fs::path directory = kModels / GetParam();
-  const Result<Engine> engine =
-      Engine::Load(directory / "checkpoint", {.memory_budget = size_t{64} << 20,
-                                              .threads = 2,
-                                              .device = WATERLINE_TEST_DEVICE});
+  const Result<Engine> engine = Engine::Load(
+      directory / "checkpoint",
+      {.memory_budget = size_t{64} << 20, .threads = 2, .device = WATERLINE_TEST_DEVICE});
   ASSERT_TRUE(engine.ok()) << engine.error().message;
   simdjson::dom::parser parser;
   std::ifstream lines(directory / "cases.jsonl");
@@ -301,7 +300,7 @@ TEST(Defects, AnswerSanely) {
     const fs::path directory = kModels / Text(e["model"]);
     element ignored;
     if (!fs::exists(directory) || e["texts"].get(ignored) != simdjson::SUCCESS) continue;
-    const Result<Engine> engine = 
+    const Result<Engine> engine =
         Engine::Load(directory / "checkpoint", {.device = WATERLINE_TEST_DEVICE});
     ASSERT_TRUE(engine.ok()) << engine.error().message;
     Case c = ReadCase(e);

@@ -127,9 +127,8 @@ void CudaKernels::LinearPart(MatView, const Weight&, Act, int64_t, int64_t, std:
 }
 
 void CudaKernels::AddLayerNorm(MatView x, MatView residual, const Norm& norm, MatView out) const {
-  queue().Enqueue("layer norm", [&](cudaStream_t s) {
-    return cuda::AddLayerNorm(x, residual, norm, out, s);
-  });
+  queue().Enqueue("layer norm",
+                  [&](cudaStream_t s) { return cuda::AddLayerNorm(x, residual, norm, out, s); });
 }
 
 void CudaKernels::AddAct(MatView a, MatView b, Act act, MatView out) const {
@@ -168,9 +167,8 @@ void CudaKernels::Attention(const AttentionArgs& args, MatView out) const {
     // Distances that these sequences have.
     relative = *args.relative;
     const int64_t reach = std::min(std::max<int64_t>(args.longest - 1, 0), relative.reach);
-    relative.bucket =
-        notes.Add(args.relative->bucket.subspan(static_cast<size_t>(relative.reach - reach),
-                                                static_cast<size_t>(2 * reach + 1)));
+    relative.bucket = notes.Add(args.relative->bucket.subspan(
+        static_cast<size_t>(relative.reach - reach), static_cast<size_t>(2 * reach + 1)));
     relative.reach = reach;
     there.relative = &relative;
   }
@@ -220,9 +218,8 @@ size_t CudaKernels::SpanScoreScratchBytes(int64_t features, int64_t widths,
 void CudaKernels::Unfold(MatView x, SequenceBegins begins, int64_t kernel, int64_t first,
                          MatView out) const {
   const auto there = queue().notes().Add(begins);
-  queue().Enqueue("unfolding", [&](cudaStream_t s) {
-    return cuda::Unfold(x, there, kernel, first, out, s);
-  });
+  queue().Enqueue("unfolding",
+                  [&](cudaStream_t s) { return cuda::Unfold(x, there, kernel, first, out, s); });
 }
 
 void CudaKernels::GatedConv(const GatedConvArgs& args, MatView out) const {

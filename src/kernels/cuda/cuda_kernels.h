@@ -1,5 +1,5 @@
-// The kernels of a GPU, as one more set of Kernels. Matrices and weights are in its memory; spans are
-// in the host's, as for every set, and travel as notes (kernels/cuda/notes.h).
+// The kernels of a GPU, as one more set of Kernels. Matrices and weights are in its memory; spans
+// are in the host's, as for every set, and travel as notes (kernels/cuda/notes.h).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,8 @@ class CudaKernels final : public Kernels {
   // For sizes, and for packing in host memory.
   CudaKernels() = default;
   // That queue their operations, or note what they will read. Linear maps say themselves what they
-  // multiply; attention and span scores multiply in 16 bits where those of the model, of `type`, do.
+  // multiply; attention and span scores multiply in 16 bits where those of the model, of `type`,
+  // do.
   CudaKernels(cuda::Queue& queue, WeightType type) : queue_(&queue), type_(type) {}
 
   const char* name() const override { return "cuda"; }

@@ -41,9 +41,9 @@ class Notes {
   // are made of it.
   template <typename T, typename Key, typename Fill>
   std::span<const T> Make(int kind, std::span<Key> key, size_t count, Fill fill) {
-    const std::byte* const at = AddBytes(
-        kind, std::as_bytes(key), count * sizeof(T),
-        [&](std::byte* to) { fill(std::span(reinterpret_cast<T*>(to), count)); });
+    const std::byte* const at =
+        AddBytes(kind, std::as_bytes(key), count * sizeof(T),
+                 [&](std::byte* to) { fill(std::span(reinterpret_cast<T*>(to), count)); });
     return {reinterpret_cast<const T*>(at), count};
   }
 

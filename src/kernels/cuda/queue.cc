@@ -19,8 +19,8 @@ void Queue::Run(std::span<std::byte> to) {
     // What was copied before must have left the buffer.
     if (begin > 0) Note("cudaStreamSynchronize", cudaStreamSynchronize(stream_));
     std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(begin), size, pinned_.begin());
-    Note("cudaMemcpyAsync", cudaMemcpyAsync(to.data() + begin, pinned_.data(), size,
-                                            cudaMemcpyHostToDevice, stream_));
+    Note("cudaMemcpyAsync",
+         cudaMemcpyAsync(to.data() + begin, pinned_.data(), size, cudaMemcpyHostToDevice, stream_));
     begin += size;
   }
   notes_.Replay(to.data());
