@@ -102,7 +102,8 @@ Result<void> Run(const std::string& model, Precision precision, const Shape& sha
 
   const Batch batch = RandomBatch(shape, checkpoint->backbone.vocab_size, network->head->rules());
   HostLane lane(kernels);
-  const Plan plan = PlanOn(lane, &memory, /*members=*/1, [&](Ops& ops) { network->Forward(ops, batch); });
+  const Plan plan =
+      PlanOn(lane, &memory, /*members=*/1, [&](Ops& ops) { network->Forward(ops, batch); });
   Result<Block> workspace = Block::Make(plan.bytes, budget, Use::kWorkspace);
   if (!workspace.ok()) return workspace.error();
   using Clock = std::chrono::steady_clock;

@@ -280,12 +280,12 @@ struct RunPlan {
 
 // Of one device; bytes unless said otherwise.
 struct DeviceStats {
-  std::string name;           // "cuda:0"
-  std::string model;          // "NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors"
+  std::string name;   // "cuda:0"
+  std::string model;  // "NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors"
   size_t memory_budget = 0;
-  bool automatic = false;     // The budget is a share of what was free at load.
-  size_t in_use = 0;          // Counted against the budget now,
-  size_t peak = 0;            // and most at once since load.
+  bool automatic = false;  // The budget is a share of what was free at load.
+  size_t in_use = 0;       // Counted against the budget now,
+  size_t peak = 0;         // and most at once since load.
   size_t weights = 0;
   size_t workspace = 0;         // The block that passes run in; its memory is given back by Trim.
   size_t workspace_held = 0;    // Of it: what is on the device now.

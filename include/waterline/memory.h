@@ -34,8 +34,8 @@ class MemoryLease {
   ~MemoryLease();
 
   size_t bytes() const;
-  // The memory itself, page-aligned, of any content, for a lease of an engine on the host; empty for
-  // one on a device, and for one of a MemoryBudget, whose holder allocates for himself.
+  // The memory itself, page-aligned, of any content, for a lease of an engine on the host; empty
+  // for one on a device, and for one of a MemoryBudget, whose holder allocates for himself.
   std::span<std::byte> memory() const;
   // Gives it back before the end of the scope.
   void Release();

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/team.h"
@@ -46,16 +48,72 @@ void Note(RunPlan& run, size_t sequences, const Batch& batch, const Plan& plan) 
   run.largest = std::move(noted);
 }
 
+// What the logits of a pass must exceed to become answers, for a device to tell which do.
+class Limits {
+ public:
+  // Candidates of a word: more are rare, and then all logits are fetched.
+  static constexpr int64_t kMostPerWord = 4;
+
+  Limits(std::span<const PassItem* const> items, std::pmr::memory_resource* memory)
+      : limits_(memory), begins_(1, 0, memory) {
+    for (const PassItem* item : items) {
+      const Thresholds thresholds(item->query->threshold, item->label_thresholds);
+      for (int32_t label = 0; label < item->sequence.labels(); ++label) {
+        const float lowest = LowestLogit(thresholds.Of(label));
+        limits_.push_back(std::nextafter(lowest, -std::numeric_limits<float>::infinity()));
+      }
+      begins_.push_back(static_cast<int32_t>(limits_.size()));
+    }
+  }
+
+  Mat Find(Ops& ops, const Scores& scores, const Batch& batch) const {
+    const MatView& logits = scores.logits.view();
+    const auto words = static_cast<int64_t>(batch.words.size());
+    return ops.FindCandidates(
+        {.logits = std::span<const float>(logits.data, static_cast<size_t>(logits.cols)),
+         .score_begins = batch.score_begins,
+         .label_groups = batch.label_groups,
+         .limits = limits_,
+         .limit_begins = begins_},
+        std::min(kMostPerWord * words, logits.cols), "candidates");
+  }
+
+ private:
+  std::pmr::vector<float> limits_;
+  std::pmr::vector<int32_t> begins_;
+};
+
+// Fetches what Limits::Find found, by index; empty when there is more than it has room for, or NaN.
+std::optional<std::pmr::vector<Candidate>> Fetch(const Kernels& kernels, MatView found,
+                                                 std::pmr::memory_resource* memory) {
+  static_assert(sizeof(CandidateSet) == 2 * sizeof(float) &&
+                sizeof(Candidate) == 2 * sizeof(float));
+  CandidateSet set;
+  kernels.CopyOut(found.Cols(0, 2), {reinterpret_cast<float*>(&set), 1, 2, 2});
+  const int64_t floats = 2 * int64_t{set.count};
+  if (set.nan != 0 || set.count < 0 || floats > found.cols - 2) return std::nullopt;
+  std::pmr::vector<Candidate> candidates(static_cast<size_t>(set.count), memory);
+  if (set.count > 0) {
+    kernels.CopyOut(found.Cols(2, 2 + floats),
+                    {reinterpret_cast<float*>(candidates.data()), 1, floats, floats});
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.index < b.index; });
+  return candidates;
+}
+
 // One pass that is planned and has its memory.
 class Pass {
  public:
   Pass(const PassSetup& setup, const PassSetup::Place& place,
-       std::span<const PassItem* const> items, const Batch& batch, const Plan& plan, int members)
+       std::span<const PassItem* const> items, const Batch& batch, const Plan& plan,
+       const Limits* limits, int members)
       : setup_(setup),
         place_(place),
         items_(items),
         batch_(batch),
         plan_(plan),
+        limits_(limits),
         members_(members) {}
 
   void Run(std::span<std::byte> memory) {
@@ -66,10 +124,17 @@ class Pass {
     Ops ops(lane.BeginRun(NotesOf(plan_, memory)), arena, setup_.staging, &*team);
     const Scores scores = place_.network().Forward(ops, batch_);
     team.reset();
+    std::optional<std::pmr::vector<Candidate>> candidates;
+    Mat found;
+    if (limits_ != nullptr) {
+      found = limits_->Find(ops, scores, batch_);
+      candidates = Fetch(lane.kernels(), found, setup_.staging);
+    }
     const Result<void> done = lane.Wait();
     if (ops.error()) return Refuse(items_, *ops.error());
     if (!done.ok()) return Refuse(items_, done.error());
-    const ScoredPass scored{place_.network(), lane, batch_, scores, setup_.staging};
+    ScoredPass scored{place_.network(), lane, batch_, scores, setup_.staging};
+    if (candidates) scored.candidates = *candidates;
     for (size_t i = 0; i < items_.size(); ++i) {
       try {
         ReadOut(scored, i, *items_[i]);
@@ -109,6 +174,7 @@ class Pass {
   std::span<const PassItem* const> items_;
   const Batch& batch_;
   const Plan& plan_;
+  const Limits* const limits_;  // Of devices whose heads score spans.
   const int members_;
 };
 
@@ -137,7 +203,14 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
   const Network& network = place->network();
   Workspace& workspace = *place->workspace;
   const Batch batch = MakeBatch(sequences, setup.around, network.head->rules(), setup.staging);
-  const auto forward = [&](Ops& ops) { network.Forward(ops, batch); };
+  std::optional<Limits> limits;
+  if (!place->lane().kernels().on_host() && network.head->layout() == Layout::kSpans) {
+    limits.emplace(items, setup.staging);
+  }
+  const auto forward = [&](Ops& ops) {
+    const Scores scores = network.Forward(ops, batch);
+    if (limits) limits->Find(ops, scores, batch);
+  };
   Plan plan = PlanOn(place->lane(), setup.staging, members, forward);
   if (members > 1 && plan.bytes > workspace.share()) {
     // Help is no reason to wait for memory, or to split the pass.
@@ -172,7 +245,7 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
     Refuse(items, part.error());
     return true;
   }
-  Pass pass(setup, *place, items, batch, plan, members);
+  Pass pass(setup, *place, items, batch, plan, limits ? &*limits : nullptr, members);
   pass.Run(part->bytes());
   using Seconds = std::chrono::duration<double>;
   pass.Report(Seconds(Clock::now() - start - waited).count(), Seconds(waiting - start).count());

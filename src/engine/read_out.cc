@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <span>
 #include <utility>
@@ -83,8 +84,18 @@ class Reader {
     logits_ = pass_.scores.logits.view().Cols(begin, end);
     const Kernels& kernels = pass_.lane.kernels();
     if (kernels.on_host()) return {};
-    fetched_.resize(static_cast<size_t>(end - begin));
+    fetched_.assign(static_cast<size_t>(end - begin), -std::numeric_limits<float>::infinity());
     const MatView here{fetched_.data(), 1, end - begin, end - begin};
+    if (pass_.candidates && !query_.class_scores) {
+      const auto before = [](const Candidate& c, int64_t index) { return c.index < index; };
+      const auto& all = *pass_.candidates;
+      for (auto at = std::lower_bound(all.begin(), all.end(), begin, before);
+           at != all.end() && at->index < end; ++at) {
+        fetched_[static_cast<size_t>(at->index - begin)] = at->logit;
+      }
+      logits_ = here;
+      return {};
+    }
     if (!here.empty()) kernels.CopyOut(logits_, here);
     logits_ = here;
     return pass_.lane.Wait();

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <memory_resource>
+#include <optional>
+#include <span>
 
 #include "batch/batch.h"
 #include "engine/pass.h"
@@ -17,6 +19,8 @@ struct ScoredPass {
   const Batch& batch;
   const Scores& scores;
   std::pmr::memory_resource* staging;
+  // Where they are known: the logits above the thresholds, by index. Others need not be fetched.
+  std::optional<std::span<const Candidate>> candidates = {};
 };
 
 // Fills the result of `item`, sequence `index` of the batch. Throws OverBudget when staging lacks

@@ -52,6 +52,13 @@ class DryKernels final : public Kernels {
   void MixLayers(const MixArgs&, MatView) const override {}
   size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange>, MatView) const override {}
+  void FeedForward(MatView, const Weight&, Act, const Weight&, std::span<std::byte>,
+                   MatView) const override {}
+  size_t FeedForwardScratchBytes(int64_t rows, const Weight& up,
+                                 const Weight& down) const override {
+    return like_.FeedForwardScratchBytes(rows, up, down);
+  }
+  void FindCandidates(const CandidateArgs&, MatView) const override {}
   void GatherRows(MatView, std::span<const int64_t>, MatView) const override {}
   void CopyRows(MatView, MatView) const override {}
   void CopyIn(MatView, MatView) const override {}

@@ -144,6 +144,27 @@ struct LinearParts {
   size_t scratch = 0;   // Bytes of what each thread needs beside; both are multiples of 64.
 };
 
+// A logit that may become an answer.
+struct Candidate {
+  int32_t index = 0;  // Into the logits of the pass.
+  float logit = 0;
+};
+
+// The head of a list of candidates.
+struct CandidateSet {
+  int32_t count = 0;  // Of all candidates, those that the list has no room for too.
+  int32_t nan = 0;    // Not 0: some logit is NaN, and is no candidate.
+};
+
+// Those logits that exceed the limit of their label; see Kernels::FindCandidates.
+struct CandidateArgs {
+  std::span<const float> logits;
+  std::span<const int64_t> score_begins;   // [sequences + 1]
+  std::span<const RowRange> label_groups;  // [sequences]
+  std::span<const float> limits;           // Of sequence s from limit_begins[s] on, one a label.
+  std::span<const int32_t> limit_begins;   // [sequences + 1]
+};
+
 // What a kernel makes of the numbers it multiplies with weights.
 struct Rounding {
   bool bf16 = false;
@@ -256,6 +277,18 @@ class Kernels {
   virtual size_t MixScratchBytes(int64_t layers, int64_t middle) const = 0;
   // x[n] = 0 for every empty ranges[n].
   virtual void ClearEmpty(std::span<const RowRange> ranges, MatView x) const = 0;
+
+  // --- Of kernels that do not run on the host, for which these save traffic.
+
+  // act(x W1ᵀ + b1) W2ᵀ + b2 with the bits of two linear maps, in scratch of
+  // FeedForwardScratchBytes; 0: there is nothing to gain from it.
+  virtual void FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                           std::span<std::byte> scratch, MatView out) const;
+  virtual size_t FeedForwardScratchBytes(int64_t rows, const Weight& up, const Weight& down) const;
+  // out, one row of pairs of 4-byte words: a CandidateSet, then as many of the candidates as there
+  // is room for, in no order. logits[score_begins[s] + i C_s + c] is of label c of the C_s labels
+  // of label_groups[s], and a candidate when it exceeds limits[limit_begins[s] + c].
+  virtual void FindCandidates(const CandidateArgs& args, MatView out) const;
 
   // --- Copies. The defaults are those of the host.
 

@@ -268,6 +268,12 @@ Mat Ops::FeedForward(MatView x, const Weight& up, Act act, const Weight& down, c
   const bool gated = up.out == 2 * down.in;
   WATERLINE_CHECK(x.cols == up.in && (gated || up.out == down.in));
   Mat out(arena_, x.rows, down.out, name);
+  if (const size_t bytes = gated ? 0 : kernels_.FeedForwardScratchBytes(x.rows, up, down);
+      bytes > 0) {
+    Mat scratch = MakeScratch(arena_, bytes, "feed-forward chunk");
+    kernels_.FeedForward(x, up, act, down, Scratch(scratch), out);
+    return out;
+  }
   // In chunks so that each reads the weights once and the wide middle stays near the core.
   const int64_t chunk = kernels_.chunk_rows();
   const int64_t most = std::min(x.rows, chunk);
@@ -362,6 +368,14 @@ Mat Ops::Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begin
     });
     RunLinear(part, w, act, scratch, out.view().Rows(begin, end));
   }
+  return out;
+}
+
+Mat Ops::FindCandidates(const CandidateArgs& args, int64_t capacity, const char* name) {
+  WATERLINE_CHECK(args.score_begins.size() == args.label_groups.size() + 1);
+  WATERLINE_CHECK(args.limit_begins.size() == args.score_begins.size());
+  Mat out(arena_, 1, 2 + 2 * capacity, name);
+  kernels_.FindCandidates(args, out);
   return out;
 }
 

@@ -108,6 +108,9 @@ class Ops {
   // A 1-D convolution along each sequence (PyTorch Conv1d, padding (kernel - 1) / 2, any groups as
   // a dense weight [D, D kernel]), followed by `act`.
   Mat Conv1d(MatView x, const Weight& w, int64_t kernel, SequenceBegins begins, Act act);
+  // The logits that exceed their limits, at most `capacity` of them; see Kernels::FindCandidates.
+  // Of kernels that do not run on the host.
+  Mat FindCandidates(const CandidateArgs& args, int64_t capacity, const char* name);
   // See Kernels::GatedConv.
   Mat GatedConv(const GatedConvArgs& args, const char* name);
   Mat Pool(MatView x, std::span<const RowRange> ranges, Pooling pooling, const char* name);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/attention.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <numbers>
 
-#include "kernels/cuda/attention.h"
 #include "kernels/cuda/attention_device.h"
 
 namespace waterline::cuda {

@@ -11,16 +11,6 @@
 
 namespace waterline::cuda {
 
-struct Candidate {
-  int32_t index;  // Into the logits of the pass.
-  float logit;
-};
-
-struct CandidateSet {
-  int32_t count;  // Of all candidates, those beyond the capacity too.
-  int32_t nan;    // Not 0: some logit is NaN, and is no candidate.
-};
-
 // Loads every kernel of this file.
 cudaError_t PrepareCandidates();
 

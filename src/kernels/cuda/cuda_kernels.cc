@@ -244,6 +244,38 @@ void CudaKernels::ClearEmpty(std::span<const RowRange> ranges, MatView x) const 
   queue().Enqueue("clearing", [&](cudaStream_t s) { return cuda::ClearEmpty(there, x, s); });
 }
 
+void CudaKernels::FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                              std::span<std::byte> scratch, MatView out) const {
+  queue().Enqueue("feed-forward layer", [&](cudaStream_t s) {
+    for (int64_t row = 0; row < x.rows; row += kChunkRows) {
+      const int64_t end = std::min(x.rows, row + kChunkRows);
+      const cudaError_t error =
+          cuda::FeedForward(x.Rows(row, end), up, act, down, scratch, out.Rows(row, end), s);
+      if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
+  });
+}
+
+size_t CudaKernels::FeedForwardScratchBytes(int64_t rows, const Weight& up,
+                                            const Weight& down) const {
+  return cuda::FeedForwardScratchBytes(std::min(rows, kChunkRows), up, down);
+}
+
+void CudaKernels::FindCandidates(const CandidateArgs& args, MatView out) const {
+  cuda::Notes& notes = queue().notes();
+  const auto score_begins = notes.Add(args.score_begins);
+  const auto label_groups = notes.Add(args.label_groups);
+  const auto limits = notes.Add(args.limits);
+  const auto limit_begins = notes.Add(args.limit_begins);
+  queue().Enqueue("candidates", [&](cudaStream_t s) {
+    auto* const set = reinterpret_cast<CandidateSet*>(out.data);
+    return cuda::FindCandidates(args.logits, score_begins, label_groups, limits, limit_begins,
+                                static_cast<int32_t>(out.cols / 2 - 1), set,
+                                reinterpret_cast<Candidate*>(set + 1), s);
+  });
+}
+
 void CudaKernels::GatherRows(MatView x, std::span<const int64_t> rows, MatView out) const {
   const auto there = queue().notes().Add(rows);
   queue().Enqueue("gathering", [&](cudaStream_t s) { return cuda::GatherRows(x, there, out, s); });

@@ -64,6 +64,10 @@ class CudaKernels final : public Kernels {
   void MixLayers(const MixArgs& args, MatView out) const override;
   size_t MixScratchBytes(int64_t layers, int64_t middle) const override;
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
+  void FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                   std::span<std::byte> scratch, MatView out) const override;
+  size_t FeedForwardScratchBytes(int64_t rows, const Weight& up, const Weight& down) const override;
+  void FindCandidates(const CandidateArgs& args, MatView out) const override;
   void GatherRows(MatView x, std::span<const int64_t> rows, MatView out) const override;
   void CopyRows(MatView from, MatView to) const override;
   void CopyIn(MatView from, MatView to) const override;

@@ -49,7 +49,7 @@ struct Pass {
 };
 
 struct Found {
-  cuda::CandidateSet set;
+  CandidateSet set;
   std::vector<std::pair<int32_t, float>> candidates;  // Sorted; those that were written.
 };
 
@@ -58,14 +58,14 @@ Found Find(const Pass& pass, int32_t capacity) {
   const DeviceArray<RowRange> label_groups(pass.label_groups);
   const DeviceArray<int32_t> limit_begins(pass.limit_begins);
   const DeviceArray<float> limits(pass.limits), logits(pass.logits);
-  const DeviceArray<cuda::CandidateSet> set(1);
+  const DeviceArray<CandidateSet> set(1);
   // One more than may be written.
-  const DeviceArray<cuda::Candidate> candidates(static_cast<size_t>(capacity) + 1);
+  const DeviceArray<Candidate> candidates(static_cast<size_t>(capacity) + 1);
   EXPECT_EQ(
       cuda::FindCandidates(logits.span(), score_begins.span(), label_groups.span(), limits.span(),
                            limit_begins.span(), capacity, set.data(), candidates.data(), nullptr),
       cudaSuccess);
-  const std::vector<cuda::Candidate> written = candidates.ToHost();
+  const std::vector<Candidate> written = candidates.ToHost();
   Found found{set.ToHost().front(), {}};
   EXPECT_EQ(written.back().index, -1) << "written beyond the capacity";
   for (int32_t i = 0; i < std::min(capacity, found.set.count); ++i) {

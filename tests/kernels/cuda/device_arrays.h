@@ -38,9 +38,9 @@ class DeviceArray {
   }
   std::vector<T> ToHost() const {
     std::vector<T> to(count_);
-    EXPECT_EQ(cudaMemcpyAsync(to.data(), memory_, count_ * sizeof(T), cudaMemcpyDeviceToHost,
-                              nullptr),
-              cudaSuccess);
+    EXPECT_EQ(
+        cudaMemcpyAsync(to.data(), memory_, count_ * sizeof(T), cudaMemcpyDeviceToHost, nullptr),
+        cudaSuccess);
     EXPECT_EQ(cudaStreamSynchronize(nullptr), cudaSuccess);
     return to;
   }
