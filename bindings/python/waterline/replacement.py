@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waterline in the place of the package gliner."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+# The version of gliner whose calls and answers are reproduced.
+REFERENCE_VERSION = "0.2.29"
+
+
+def install_as_gliner(**options) -> None:
+    """Makes `import gliner` give this package, so that code written for gliner runs unchanged.
+
+    Args:
+        options: Of GLiNER.from_pretrained, for every model that such code loads and does not set
+            them itself: memory_budget="1GiB", truncate=True.
+
+    Raises RuntimeError if another gliner is imported already.
+    """
+    from importlib.machinery import ModuleSpec
+
+    from waterline.gliner import GLiNER
+
+    present = sys.modules.get("gliner")
+    if present is not None and not getattr(present, "__waterline__", False):
+        raise RuntimeError(
+            "gliner is imported already; call waterline.install_as_gliner() before it is"
+        )
+
+    class Replacement(GLiNER):
+        @classmethod
+        def from_pretrained(cls, *args, **kwargs):
+            return super().from_pretrained(*args, **{**options, **kwargs})
+
+    Replacement.__name__ = Replacement.__qualname__ = "GLiNER"
+    package = types.ModuleType("gliner", "Waterline in the place of gliner.")
+    package.GLiNER = Replacement
+    package.GLiNERConfig = _config_class()
+    package.InferencePackingConfig = InferencePackingConfig
+    package.__version__ = REFERENCE_VERSION
+    package.__waterline__ = True
+    package.__path__ = []
+    package.__spec__ = ModuleSpec("gliner", None, is_package=True)
+    model = types.ModuleType("gliner.model", package.__doc__)
+    model.GLiNER = Replacement
+    model.__spec__ = ModuleSpec("gliner.model", None)
+    package.model = model
+    sys.modules["gliner"] = package
+    sys.modules["gliner.model"] = model
+
+
+def _config_class():
+    from waterline.loading import Config
+
+    return Config
+
+
+class InferencePackingConfig:
+    """Accepted and of no effect: texts are always packed without padding."""
+
+    def __init__(self, **settings):
+        self.__dict__.update(settings)
