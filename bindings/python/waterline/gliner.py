@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from waterline import _engine
 from waterline.labels import read_labels, read_relations, read_texts
@@ -100,10 +100,11 @@ class GLiNER:
             runtime=runtime if runtime != "torch" else None,
             variant=variant,
         )
+        where = map_location if device is None else device
         options = engine_options(
             dtype=dtype,
             quantize=quantize,
-            device=device if device is not None else map_location,
+            device="cpu" if where is None else where,
             memory_budget=memory_budget,
             threads=threads,
             batch_tokens=batch_tokens,
@@ -300,7 +301,7 @@ class GLiNER:
     @property
     def device(self) -> str:
         """Where it runs: "cpu", "cuda:0"."""
-        return self._options.get("device", "cpu")
+        return self._options["device"]
 
     def to(self, device: object = None, dtype: object = None) -> GLiNER:
         """This model, loaded again where `device` or `dtype` is another one."""
@@ -326,6 +327,60 @@ class GLiNER:
         return self
 
     # What it lacks.
+
+    def stream(
+        self,
+        texts: Iterable,
+        labels: object,
+        *,
+        batch_size: int = 256,
+        as_tuples: bool = False,
+        progress: object = False,
+        total: int | None = None,
+        **kwargs,
+    ) -> Iterator:
+        """Answers for texts as they come, in order and in flat memory.
+
+        Args:
+            texts: Any iterable of str. It is read as far as answers are asked for, and one window.
+            labels: Labels for all texts; as are all other settings.
+            batch_size: Most texts of a window. Memory grows with it, speed does below some tens.
+            as_tuples: `texts` gives (text, context), and (answer, context) comes back.
+            progress: True: a bar of tqdm; or a class like it.
+            total: Texts, for the bar, where `texts` has no len().
+            kwargs: Of inference. With return_exceptions=True a text that is refused stops nothing.
+
+        Returns: An iterator over the answers that inference gives for each text.
+        """
+        from waterline.streaming import answers
+
+        _check_batch_size(batch_size)
+        if isinstance(texts, (str, bytes, Mapping)):
+            raise TypeError(f"texts is of type {type(texts).__name__}, expected an iterable of str")
+        _refuse_per_text(labels, kwargs)
+        return answers(
+            lambda window: self._answers(window, labels, **kwargs),
+            texts,
+            batch_size=batch_size,
+            as_tuples=as_tuples,
+            progress=progress,
+            total=total,
+        )
+
+    def _answers(self, texts, labels, **kwargs):
+        """A list with the answer for each text, in whatever form inference has it."""
+        return self.inference(texts, labels, **kwargs)
+
+    async def apredict(self, texts: str | Iterable[str | None], labels: object, **kwargs):
+        """As predict_entities for a str and as inference for others, without blocking the loop.
+
+        Calls of one model at the same time share its workers. A call that is cancelled is not
+        waited for, and ends by itself.
+        """
+        import asyncio
+
+        ask = self.predict_entities if isinstance(texts, str) else self.inference
+        return await asyncio.to_thread(ask, texts, labels, **kwargs)
 
     def stats(self) -> dict:
         """Numbers of the engine, under the names of EngineStats; bytes unless docs say otherwise."""
@@ -382,6 +437,15 @@ def _class_for(checkpoint, cls):
                 return special
             return cls if issubclass(cls, special) else type(cls.__name__, (cls, special), {})
     return cls
+
+
+def _refuse_per_text(labels, settings):
+    """Raises for settings that have one entry a text: a stream has no count."""
+    if isinstance(labels, list) and any(isinstance(own, (list, Mapping)) for own in labels):
+        raise TypeError("a stream has the same labels for all texts; labels has a list or mapping")
+    for name in ("threshold", "input_spans"):
+        if isinstance(settings.get(name), (list, tuple)):
+            raise TypeError(f"a stream has the same settings for all texts; {name} is a list")
 
 
 def _check_batch_size(batch_size):

@@ -99,6 +99,10 @@ class RelationGLiNER(GLiNER):
             **kwargs,
         )[0]
 
+    def _answers(self, texts, labels, **kwargs):
+        found = self.inference(texts, labels, **kwargs)
+        return list(zip(*found)) if isinstance(found, tuple) else found
+
     def predict_relations(
         self,
         text: str,
