@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrow_table.h"
 #include "documents.h"
 #include "errors.h"
 #include "fork.h"
@@ -138,6 +139,14 @@ nb::tuple Extract(LoadedModel& self, nb::list texts, nb::object labels, nb::obje
   return nb::make_tuple(results.entities(), results.relations());
 }
 
+Offsets ReadOffsets(const std::string& name) {
+  if (name == "code_points") return Offsets::kCodePoints;
+  if (name == "bytes") return Offsets::kBytes;
+  if (name == "utf16") return Offsets::kUtf16;
+  Raise(PyExc_ValueError,
+        fmt::format("offsets is \"{}\", expected code_points, bytes or utf16", name));
+}
+
 EncodedLabels EncodeLabels(LoadedModel& self, const Labels& labels,
                            std::optional<double> timeout) {
   const Engine engine = self.engine();
@@ -256,6 +265,35 @@ void BindEngine(nb::module_& module) {
           "labels_per_pass"_a = 0, "timeout"_a = nb::none(), "class_probs"_a = false,
           "vectors"_a = false, "label_vectors"_a = false, "make_vector"_a = nb::none(),
           "return_exceptions"_a = false, "encoded"_a = nb::none(), "lease"_a = nb::none())
+      .def(
+          "extract_arrow",
+          [](LoadedModel& self, nb::object table, const std::optional<std::string>& column,
+             const Labels& labels, double threshold, bool nested, bool multi_label, bool truncate,
+             bool reference_alignment, int64_t labels_per_pass, std::optional<double> timeout,
+             const std::string& offsets, bool refused_as_null, const EncodedLabels* encoded,
+             const SharedLease* lease) {
+            ExtractOptions options = MakeOptions({.nested = nested,
+                                                  .multi_label = multi_label,
+                                                  .truncate = truncate,
+                                                  .reference_alignment = reference_alignment,
+                                                  .relation_threshold = {},
+                                                  .adjacency_threshold = {},
+                                                  .labels_per_pass = labels_per_pass,
+                                                  .timeout = timeout});
+            options.threshold = static_cast<float>(threshold);
+            options.offsets = ReadOffsets(offsets);
+            if (encoded != nullptr) options.label_vectors = &encoded->vectors;
+            const std::shared_ptr<const MemoryLease> held =
+                lease == nullptr ? nullptr : lease->lease();
+            options.lease = held.get();
+            TextStream texts(table, column);
+            return ExtractTable(self.engine(), texts, labels.labels, options, refused_as_null);
+          },
+          "table"_a, "column"_a.none(), "labels"_a, "threshold"_a, nb::kw_only(),
+          "nested"_a = false, "multi_label"_a = false, "truncate"_a = false,
+          "reference_alignment"_a = false, "labels_per_pass"_a = 0, "timeout"_a = nb::none(),
+          "offsets"_a = "code_points", "refused_as_null"_a = false, "encoded"_a = nb::none(),
+          "lease"_a = nb::none())
       .def("encode_labels", &EncodeLabels, "labels"_a, "timeout"_a = nb::none())
       .def("load_labels", &LoadLabels, "path"_a)
       .def("lease", &TakeLease, "bytes"_a, "timeout"_a = nb::none())

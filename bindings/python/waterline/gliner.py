@@ -371,6 +371,63 @@ class GLiNER:
         """A list with the answer for each text, in whatever form inference has it."""
         return self.inference(texts, labels, **kwargs)
 
+    def extract_table(
+        self,
+        table: object,
+        text_column: str | None,
+        labels: object,
+        *,
+        flat_ner: bool = True,
+        threshold: float = 0.5,
+        multi_label: bool = False,
+        offsets: str = "code_points",
+        truncate: bool | None = None,
+        labels_per_pass: int = 0,
+        timeout: float | None = None,
+        lease: _engine.Lease | None = None,
+        nulls_for_refused: bool = False,
+        labels_embeds: object = None,
+    ) -> _engine.EntityColumn:
+        """The entities of every row of a table, as an Arrow column.
+
+        Args:
+            table: Anything with __arrow_c_stream__ or __arrow_c_array__: tables, data frames and
+                readers of pyarrow, polars, duckdb, pandas. Its strings are read where they lie.
+            text_column: A column of string, large_string, string_view, or a dictionary of them;
+                None: `table` is such a column itself. Rows that are null have null.
+            labels: Labels for all rows; as are all other settings, which are those of inference.
+            offsets: What start and end count: "code_points", "bytes" of UTF-8, or "utf16" units.
+            nulls_for_refused: A text that is refused has null; otherwise its exception is raised.
+
+        Returns: list<struct<start: int64, end: int64, label: string, score: float, text: string>>,
+            an object with __arrow_c_stream__, of as many rows: pyarrow.chunked_array(column),
+            polars.Series(column).
+        """
+        _refuse_per_text(labels, {"threshold": threshold})
+        encoded = None
+        if labels_embeds is not None:
+            encoded = self._encoded(labels_embeds)
+            labels = encoded.labels if labels is None else labels
+        label_set = read_labels(labels, 0)
+        if label_set is None:
+            raise ValueError("no labels: give at least one entity type to look for")
+        return self._engine.extract_arrow(
+            table,
+            text_column,
+            label_set,
+            _thresholds(threshold, 0),
+            nested=not _flag(flat_ner, "flat_ner"),
+            multi_label=_flag(multi_label, "multi_label"),
+            truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
+            reference_alignment=self._reference_alignment,
+            labels_per_pass=labels_per_pass,
+            timeout=timeout,
+            offsets=offsets,
+            refused_as_null=nulls_for_refused,
+            encoded=encoded,
+            lease=lease,
+        )
+
     async def apredict(self, texts: str | Iterable[str | None], labels: object, **kwargs):
         """As predict_entities for a str and as inference for others, without blocking the loop.
 
