@@ -111,10 +111,10 @@ ExtractOptions MakeOptions(const CallSettings& settings) {
 
 // (entities, relations), each with one list a text.
 nb::tuple Extract(LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
-                  nb::object relations, nb::object spans, const CallSettings& settings,
-                  ResultForm form, const EncodedLabels* encoded, const SharedLease* lease) {
+                  nb::object relations, nb::object spans, nb::object words,
+                  const CallSettings& settings, ResultForm form, const EncodedLabels* encoded, const SharedLease* lease) {
   const Documents documents(std::move(texts), std::move(labels), std::move(thresholds),
-                            std::move(relations), std::move(spans));
+                            std::move(relations), std::move(spans), std::move(words));
   ExtractOptions options = MakeOptions(settings);
   options.class_scores = form.class_probs;
   options.vectors = form.vectors || form.label_vectors;
@@ -235,14 +235,14 @@ void BindEngine(nb::module_& module) {
       .def(
           "extract",
           [](LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
-             nb::object relations, nb::object spans, bool nested, bool multi_label, bool truncate,
+             nb::object relations, nb::object spans, nb::object words, bool nested, bool multi_label, bool truncate,
              bool reference_alignment, std::optional<double> relation_threshold,
              std::optional<double> adjacency_threshold, int64_t labels_per_pass,
              std::optional<double> timeout, bool class_probs, bool vectors, bool label_vectors,
              nb::object make_vector, bool return_exceptions, const EncodedLabels* encoded,
              const SharedLease* lease) {
             return Extract(self, std::move(texts), std::move(labels), std::move(thresholds),
-                           std::move(relations), std::move(spans),
+                           std::move(relations), std::move(spans), std::move(words),
                            {.nested = nested,
                             .multi_label = multi_label,
                             .truncate = truncate,
@@ -259,7 +259,7 @@ void BindEngine(nb::module_& module) {
                            encoded, lease);
           },
           "texts"_a, "labels"_a, "thresholds"_a, nb::kw_only(), "relations"_a = nb::none(),
-          "spans"_a = nb::none(), "nested"_a = false, "multi_label"_a = false,
+          "spans"_a = nb::none(), "words"_a = nb::none(), "nested"_a = false, "multi_label"_a = false,
           "truncate"_a = false, "reference_alignment"_a = false,
           "relation_threshold"_a = nb::none(), "adjacency_threshold"_a = nb::none(),
           "labels_per_pass"_a = 0, "timeout"_a = nb::none(), "class_probs"_a = false,

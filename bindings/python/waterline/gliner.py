@@ -234,6 +234,55 @@ class GLiNER:
         """As inference, under the name that the documentation of gliner gives it."""
         return self.inference(texts, labels, **kwargs)
 
+    def evaluate(
+        self,
+        test_data: list[dict],
+        flat_ner: bool = False,
+        multi_label: bool = False,
+        threshold: float = 0.5,
+        batch_size: int = 12,
+        entity_types: list[str] | None = None,
+    ) -> tuple[str, float]:
+        """Precision, recall and F1 over examples: a line of text, and F1.
+
+        Args:
+            test_data: Of {"tokenized_text": words, "ner": [[first word, last word, label], ...]}.
+            entity_types: Labels for all; None: those of each example ("ner_labels" or its "ner").
+        """
+        from waterline.evaluation import score_entities, split_examples
+
+        examples = split_examples(test_data, entity_types)
+        found = self._examples(
+            examples,
+            flat_ner=flat_ner,
+            multi_label=multi_label,
+            threshold=threshold,
+            batch_size=batch_size,
+        )[0]
+        return score_entities(examples, found)
+
+    def _examples(self, examples, *, flat_ner, multi_label, threshold, batch_size, **settings):
+        """(entities, relations) of examples of evaluation."""
+        return self._extract(
+            [example.text for example in examples],
+            [example.labels for example in examples],
+            words=[example.words for example in examples],
+            flat_ner=flat_ner,
+            threshold=threshold,
+            multi_label=multi_label,
+            batch_size=batch_size,
+            input_spans=None,
+            return_class_probs=False,
+            return_vectors=False,
+            return_label_vectors=False,
+            truncate=None,
+            labels_per_pass=0,
+            timeout=None,
+            lease=None,
+            return_exceptions=False,
+            **settings,
+        )
+
     def _extract(
         self,
         texts,
@@ -256,13 +305,14 @@ class GLiNER:
         relations=None,
         relation_threshold=None,
         adjacency_threshold=None,
+        words=None,
     ):
         """(entities, relations) of every text."""
         read = read_texts(texts)
         encoded = None
         if labels_embeds is not None:
-            encoded = self._encoded(labels_embeds)
-            labels = encoded.labels if labels is None else labels
+            encoded = self._encoded(labels_embeds, labels)
+            labels = encoded.names if labels is None else labels
         label_sets = read_labels(labels, len(read))
         _check_batch_size(batch_size)
         if label_sets is None:  # None to look for.
@@ -273,6 +323,7 @@ class GLiNER:
             _thresholds(threshold, len(read)),
             relations=read_relations(relations, len(read)),
             spans=_spans(input_spans, len(read)),
+            words=words,
             nested=not _flag(flat_ner, "flat_ner"),
             multi_label=_flag(multi_label, "multi_label"),
             truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
@@ -290,7 +341,7 @@ class GLiNER:
             lease=lease,
         )
 
-    def _encoded(self, labels_embeds):
+    def _encoded(self, labels_embeds, labels):
         raise NotImplementedError("Labels pre-encoding is supported only for bi-encoder model.")
 
     @property
@@ -406,15 +457,15 @@ class GLiNER:
         _refuse_per_text(labels, {"threshold": threshold})
         encoded = None
         if labels_embeds is not None:
-            encoded = self._encoded(labels_embeds)
-            labels = encoded.labels if labels is None else labels
-        label_set = read_labels(labels, 0)
-        if label_set is None:
+            encoded = self._encoded(labels_embeds, labels)
+            labels = encoded.names if labels is None else labels
+        shared = read_labels(labels, 0)
+        if shared is None:
             raise ValueError("no labels: give at least one entity type to look for")
         return self._engine.extract_arrow(
             table,
             text_column,
-            label_set,
+            shared,
             _thresholds(threshold, 0),
             nested=not _flag(flat_ner, "flat_ner"),
             multi_label=_flag(multi_label, "multi_label"),
