@@ -145,8 +145,8 @@ void TextStream::FindColumn(const std::optional<std::string>& column) {
       }
     }
     if (child_ < 0) {
-      Raise(PyExc_KeyError, fmt::format("there is no {}; there are [{}]", what,
-                                        fmt::join(names, ", ")));
+      Raise(PyExc_KeyError,
+            fmt::format("there is no {}; there are [{}]", what, fmt::join(names, ", ")));
     }
     strings = schema_->children[child_];
   }

@@ -71,9 +71,8 @@ void ReleaseArray(ArrowArray* array) {
   array->release = nullptr;
 }
 
-ArrowArray MakeArray(const std::shared_ptr<const EntityChunk>& chunk, int64_t length,
-                     int64_t nulls, std::vector<const void*> buffers,
-                     std::vector<ArrowArray> children = {}) {
+ArrowArray MakeArray(const std::shared_ptr<const EntityChunk>& chunk, int64_t length, int64_t nulls,
+                     std::vector<const void*> buffers, std::vector<ArrowArray> children = {}) {
   auto node = std::make_unique<ArrayNode>();
   node->chunk = chunk;
   node->buffers = std::move(buffers);
@@ -96,8 +95,7 @@ ArrowArray MakeColumnArray(const std::shared_ptr<const EntityChunk>& chunk) {
   std::vector<ArrowArray> fields = {
       MakeArray(chunk, count, 0, {nullptr, chunk->start.data()}),
       MakeArray(chunk, count, 0, {nullptr, chunk->end.data()}),
-      MakeArray(chunk, count, 0,
-                {nullptr, chunk->label.offsets.data(), chunk->label.bytes.data()}),
+      MakeArray(chunk, count, 0, {nullptr, chunk->label.offsets.data(), chunk->label.bytes.data()}),
       MakeArray(chunk, count, 0, {nullptr, chunk->score.data()}),
       MakeArray(chunk, count, 0, {nullptr, chunk->text.offsets.data(), chunk->text.bytes.data()})};
   std::vector<ArrowArray> item = {MakeArray(chunk, count, 0, {nullptr}, std::move(fields))};

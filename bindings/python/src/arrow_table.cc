@@ -62,8 +62,7 @@ class TableExtractor {
       }
       const Extraction& extraction = (*found)[next];
       if (extraction.error && !refused_as_null_) {
-        refused = Refusal{before_ + static_cast<size_t>(chunk_->rows()),
-                          *extraction.error};
+        refused = Refusal{before_ + static_cast<size_t>(chunk_->rows()), *extraction.error};
         return *extraction.error;
       }
       if (extraction.error) {

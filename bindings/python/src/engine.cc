@@ -28,8 +28,8 @@ namespace {
 constexpr size_t kTextsPerCall = 1024;
 
 Precision ReadPrecision(const std::string& name) {
-  constexpr std::array kAll = {Precision::kF32,  Precision::kBf16, Precision::kF16,
-                               Precision::kTf32, Precision::kInt8, Precision::kAuto,
+  constexpr std::array kAll = {Precision::kF32,    Precision::kBf16, Precision::kF16,
+                               Precision::kTf32,   Precision::kInt8, Precision::kAuto,
                                Precision::kDefault};
   for (const Precision precision : kAll) {
     if (name == PrecisionName(precision)) return precision;
@@ -112,7 +112,8 @@ ExtractOptions MakeOptions(const CallSettings& settings) {
 // (entities, relations), each with one list a text.
 nb::tuple Extract(LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
                   nb::object relations, nb::object spans, nb::object words,
-                  const CallSettings& settings, ResultForm form, const EncodedLabels* encoded, const SharedLease* lease) {
+                  const CallSettings& settings, ResultForm form, const EncodedLabels* encoded,
+                  const SharedLease* lease) {
   const Documents documents(std::move(texts), std::move(labels), std::move(thresholds),
                             std::move(relations), std::move(spans), std::move(words));
   ExtractOptions options = MakeOptions(settings);
@@ -147,8 +148,7 @@ Offsets ReadOffsets(const std::string& name) {
         fmt::format("offsets is \"{}\", expected code_points, bytes or utf16", name));
 }
 
-EncodedLabels EncodeLabels(LoadedModel& self, const Labels& labels,
-                           std::optional<double> timeout) {
+EncodedLabels EncodeLabels(LoadedModel& self, const Labels& labels, std::optional<double> timeout) {
   const Engine engine = self.engine();
   const WaitLimit wait = ReadTimeout(timeout);
   Result<LabelVectors> vectors = [&] {
@@ -235,12 +235,12 @@ void BindEngine(nb::module_& module) {
       .def(
           "extract",
           [](LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
-             nb::object relations, nb::object spans, nb::object words, bool nested, bool multi_label, bool truncate,
-             bool reference_alignment, std::optional<double> relation_threshold,
-             std::optional<double> adjacency_threshold, int64_t labels_per_pass,
-             std::optional<double> timeout, bool class_probs, bool vectors, bool label_vectors,
-             nb::object make_vector, bool return_exceptions, const EncodedLabels* encoded,
-             const SharedLease* lease) {
+             nb::object relations, nb::object spans, nb::object words, bool nested,
+             bool multi_label, bool truncate, bool reference_alignment,
+             std::optional<double> relation_threshold, std::optional<double> adjacency_threshold,
+             int64_t labels_per_pass, std::optional<double> timeout, bool class_probs, bool vectors,
+             bool label_vectors, nb::object make_vector, bool return_exceptions,
+             const EncodedLabels* encoded, const SharedLease* lease) {
             return Extract(self, std::move(texts), std::move(labels), std::move(thresholds),
                            std::move(relations), std::move(spans), std::move(words),
                            {.nested = nested,
@@ -259,8 +259,8 @@ void BindEngine(nb::module_& module) {
                            encoded, lease);
           },
           "texts"_a, "labels"_a, "thresholds"_a, nb::kw_only(), "relations"_a = nb::none(),
-          "spans"_a = nb::none(), "words"_a = nb::none(), "nested"_a = false, "multi_label"_a = false,
-          "truncate"_a = false, "reference_alignment"_a = false,
+          "spans"_a = nb::none(), "words"_a = nb::none(), "nested"_a = false,
+          "multi_label"_a = false, "truncate"_a = false, "reference_alignment"_a = false,
           "relation_threshold"_a = nb::none(), "adjacency_threshold"_a = nb::none(),
           "labels_per_pass"_a = 0, "timeout"_a = nb::none(), "class_probs"_a = false,
           "vectors"_a = false, "label_vectors"_a = false, "make_vector"_a = nb::none(),

@@ -59,7 +59,10 @@ class BiEncoderGLiNER(GLiNER):
 
     def encode_labels(self, labels: object, batch_size: int = 8) -> EncodedLabels:
         """Encodes labels once for any number of calls. `batch_size` is a hint."""
-        return EncodedLabels(self._engine.encode_labels(label_set(labels, "labels")))
+        read = label_set(labels, "labels")
+        if not len(read):
+            raise ValueError("no labels: give at least one to encode")
+        return EncodedLabels(self._engine.encode_labels(read))
 
     def load_labels(self, path: str | os.PathLike) -> EncodedLabels:
         """Reads a file that EncodedLabels.save() wrote for this model."""

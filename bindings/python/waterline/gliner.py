@@ -18,6 +18,9 @@ class GLiNER:
     BiEncoderGLiNER.
     """
 
+    # The class that another process makes of a model of this one; None: this one.
+    _sent_as: type | None = None
+
     def __init__(self, checkpoint: Checkpoint, options: dict, *, truncate: bool = False,
                  reference_alignment: bool = False):
         """Use from_pretrained."""
@@ -519,7 +522,7 @@ class GLiNER:
         if "shared_budget" in self._options:
             raise TypeError("a model with a shared budget cannot be sent to another process")
         return _reload, (
-            type(self),
+            self._sent_as or type(self),
             self._checkpoint,
             self._options,
             self._truncate,
@@ -531,6 +534,7 @@ class GLiNER:
 
 
 def _reload(cls, checkpoint, options, truncate, reference_alignment):
+    cls = _class_for(checkpoint, cls)
     return cls(checkpoint, options, truncate=truncate, reference_alignment=reference_alignment)
 
 

@@ -30,6 +30,8 @@ def install_as_gliner(**options) -> None:
         )
 
     class Replacement(GLiNER):
+        _sent_as = GLiNER
+
         @classmethod
         def from_pretrained(cls, *args, **kwargs):
             return super().from_pretrained(*args, **{**options, **kwargs})
