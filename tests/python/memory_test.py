@@ -111,7 +111,7 @@ def test_a_call_waits_no_longer_than_it_may():
         thread.join()
     with model.lease(model.stats()["workspace"], timeout=10):
         with pytest.raises(MemoryError, match="budget leaves 0"):
-            model.inference(TEXTS, LABELS, timeout=0)
+            model.inference(TEXTS, LABELS)
     assert model.inference(TEXTS, LABELS, timeout=10)
 
 

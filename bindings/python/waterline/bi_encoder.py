@@ -6,6 +6,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+TYPE_CHECKING = False  # That of typing, without its import.
+if TYPE_CHECKING:
+    from typing import Any
+
 from waterline import _engine
 from waterline.gliner import GLiNER
 from waterline.labels import label_set, unique_strings
@@ -30,12 +34,12 @@ class EncodedLabels:
         return len(self), self._encoded.width
 
     @property
-    def values(self) -> memoryview:
+    def values(self) -> memoryview[float]:
         """The numbers, as a two-dimensional memoryview."""
         return memoryview(self._encoded.to_bytes()).cast("f", self.shape)
 
     def tolist(self) -> list[list[float]]:
-        return self.values.tolist()
+        return self.values.tolist()  # type: ignore[return-value]  # It has two dimensions.
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes a safetensors file for load_labels()."""
@@ -68,7 +72,7 @@ class BiEncoderGLiNER(GLiNER):
         """Reads a file that EncodedLabels.save() wrote for this model."""
         return EncodedLabels(self._engine.load_labels(os.fspath(path)))
 
-    def labels_from_array(self, labels: object, values: object) -> EncodedLabels:
+    def labels_from_array(self, labels: object, values: Any) -> EncodedLabels:
         """Encoded labels from numbers that were kept elsewhere: [labels, width], one row a label.
 
         `values` is an array of numpy, a tensor of torch, or lists of floats.

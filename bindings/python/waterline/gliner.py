@@ -490,8 +490,9 @@ class GLiNER:
         """
         import asyncio
 
-        ask = self.predict_entities if isinstance(texts, str) else self.inference
-        return await asyncio.to_thread(ask, texts, labels, **kwargs)
+        if isinstance(texts, str):
+            return await asyncio.to_thread(self.predict_entities, texts, labels, **kwargs)
+        return await asyncio.to_thread(self.inference, texts, labels, **kwargs)
 
     def stats(self) -> dict:
         """Numbers of the engine, under the names of EngineStats; bytes unless docs say otherwise."""

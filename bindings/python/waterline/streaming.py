@@ -50,7 +50,7 @@ def _bar(progress, total):
     if progress is not True:  # A class with the interface of tqdm.
         return progress(total=total)
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
     except ImportError:
         raise ImportError("progress=True needs the package tqdm: pip install tqdm") from None
     return tqdm(total=total, unit="text")
