@@ -6,7 +6,7 @@ import math
 import pytest
 
 import waterline
-from conftest import checkpoint, load
+from checkpoints import checkpoint, load
 from waterline import GLiNER, errors
 
 TEXT = "Ada Lovelace lived in London."

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from conftest import checkpoint
+from checkpoints import checkpoint
 from waterline import GLiNER
 
 ID = "acme/tiny"

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import waterline
-from conftest import load
+from checkpoints import load
 
 TEXTS = [
     "Ada Lovelace lived in London.",

@@ -3,8 +3,7 @@
 
 import pytest
 
-from conftest import GOLDEN, load
-from golden_test import cases
+from checkpoints import GOLDEN, cases, load
 from waterline.relations import RelationGLiNER
 
 
