@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models by their hub ids: from the local cache, or fetched by huggingface_hub (here a stand-in)."""
+"""Models by their hub ids: from the local cache, or fetched by huggingface_hub (a stand-in)."""
 
 import shutil
 import sys
