@@ -225,7 +225,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract, plan, inspect, embed-labels or pack"},
+      {{}, "no command: it is extract, plan, inspect, embed-labels, pack or doctor"},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
       {{"pack", "-o", scratch.Path("packed")}, "--dtype is required"},
@@ -235,6 +235,8 @@ TEST(Extract, NamesWrongUsage) {
        "it is one of stored, bf16"},
       {{"pack", "--dtype", "int8", "-o", scratch.Path("")}, "is there already"},
       {{"pack", "--dtype", "int8", "-o", scratch.Path("no/such")}, "No such file or directory"},
+      {{"doctor", "--device", "gpu"}, "the device \"gpu\" is not known"},
+      {{"doctor", "--model", "/nowhere"}, "/nowhere"},
       {{"pack", "/nowhere", "--dtype", "int8", "-o", scratch.Path("packed")}, "/nowhere"},
   };
   for (const auto& [arguments, message] : cases) {
@@ -367,6 +369,7 @@ TEST(Program, HelpsAndTellsItsVersion) {
                                                     {"plan", "--help"},
                                                     {"embed-labels", "--help"},
                                                     {"pack", "--help"},
+                                                    {"doctor", "--help"},
                                                     {"inspect", "--help"}}) {
     const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.status, 0);

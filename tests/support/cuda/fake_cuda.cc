@@ -216,8 +216,20 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int) {
   if (cudaError_t e = Begin("cudaDeviceGetAttribute")) return e;
   const int sm = device.options.sm;
   switch (attr) {
+    case cudaDevAttrClockRate:
+      *value = 1410000;
+      break;
     case cudaDevAttrMultiProcessorCount:
       *value = device.options.sm_count;
+      break;
+    case cudaDevAttrEccEnabled:
+      *value = 1;
+      break;
+    case cudaDevAttrMemoryClockRate:
+      *value = 1215000;
+      break;
+    case cudaDevAttrGlobalMemoryBusWidth:
+      *value = 5120;
       break;
     case cudaDevAttrComputeCapabilityMajor:
       *value = sm / 10;

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/model_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <span>
+#include <tuple>
+
+namespace waterline {
+namespace {
+
+constexpr std::string_view kTexts[] = {
+    "Ada Lovelace was born in London on 10 December 1815 and worked with Charles Babbage.",
+    "Marie Curie received the Nobel Prize in Physics in 1903 together with Pierre Curie.",
+    "Siemens moved its headquarters from Berlin to Munich after the war.",
+    "Please ship the order to Anna Schmidt, 12 Rose Street, Edinburgh, and call +44 131 555 0199.",
+    "The United Nations met in Geneva on Monday; António Guterres spoke first.",
+    "Toyota said on 3 May 2021 that Akio Toyoda would travel to Nagoya and Tokyo.",
+    "Miles Davis recorded Kind of Blue for Columbia Records in New York in 1959.",
+    "Barcelona beat Real Madrid 3-1 at the Camp Nou, Lionel Messi scored twice.",
+    "The Danube flows through Vienna, Bratislava, Budapest and Belgrade to the Black Sea.",
+    "In 1969 Neil Armstrong and Buzz Aldrin of NASA walked on the Moon.",
+    "Angela Merkel met Emmanuel Macron in Paris to speak about the European Union and Airbus.",
+    "Nothing in this sentence has a name, a place or a date.",
+};
+constexpr float kThreshold = 0.3f;
+
+using Answers = std::vector<Extraction>;
+
+ExtractOptions Options() {
+  // Every span is decided alone, so that one that changes does not change others.
+  return {.threshold = kThreshold, .nested = true, .multi_label = true};
+}
+
+Result<Answers> Extract(const Engine& engine, std::span<const std::string_view> texts) {
+  const std::vector<Label> labels = CheckLabels();
+  Result<Answers> answers = engine.Extract(texts, labels, Options());
+  if (!answers.ok()) return answers;
+  for (const Extraction& answer : *answers) {
+    if (answer.error) return *answer.error;
+  }
+  return answers;
+}
+
+Result<Answers> LoadAndExtract(const std::string& model, const EngineOptions& options,
+                               std::span<const std::string_view> texts) {
+  const Result<Engine> engine = Engine::Load(model, options);
+  if (!engine.ok()) return engine.error();
+  return Extract(*engine, texts);
+}
+
+bool SameBits(const Extraction& a, const Extraction& b) {
+  const auto same = [](const Entity& x, const Entity& y) {
+    return x.start == y.start && x.end == y.end && x.label == y.label &&
+           std::memcmp(&x.score, &y.score, sizeof x.score) == 0;
+  };
+  return std::equal(a.entities.begin(), a.entities.end(), b.entities.begin(), b.entities.end(),
+                    same);
+}
+
+// Differences of all scores to the log; the number of entities that both have.
+size_t CompareAnswers(const Answers& got, const Answers& expected,
+                      std::span<const std::string_view> texts, double tolerance, CaseLog& log) {
+  using Place = std::tuple<size_t, size_t, int32_t>;
+  const std::vector<Label> labels = CheckLabels();
+  size_t both = 0;
+  for (size_t t = 0; t < texts.size(); ++t) {
+    std::map<Place, std::pair<std::optional<float>, std::optional<float>>> scores;
+    for (const Entity& e : got[t].entities) {
+      scores[{e.byte_start, e.byte_end, e.label}].first = e.score;
+    }
+    for (const Entity& e : expected[t].entities) {
+      scores[{e.byte_start, e.byte_end, e.label}].second = e.score;
+    }
+    for (const auto& [place, pair] : scores) {
+      const auto& [start, end, label] = place;
+      const std::string what =
+          fmt::format("text {}: \"{}\" as {}{}", t + 1, texts[t].substr(start, end - start),
+                      labels[static_cast<size_t>(label)].name,
+                      !pair.first    ? ", which is missing"
+                      : !pair.second ? ", which the CPU has not"
+                                     : "");
+      if (pair.first && pair.second) ++both;
+      // One that is missing had at most the threshold.
+      const double a = pair.first.value_or(kThreshold), b = pair.second.value_or(kThreshold);
+      log.Measure(what, std::abs(a - b), tolerance);
+    }
+  }
+  return both;
+}
+
+CheckResult CheckDtype(const ModelCheckOptions& options, Precision dtype,
+                       std::span<const std::string_view> texts, const Answers& expected) {
+  CaseLog log(PrecisionName(dtype));
+  EngineOptions engine_options{.memory_budget = size_t{1} << 30, .dtype = dtype};
+  engine_options.device = options.device;
+  if (options.device != "cpu") engine_options.device_memory_budget = options.device_memory_budget;
+  const Result<Engine> engine = Engine::Load(options.model, engine_options);
+  if (!engine.ok()) {
+    if (engine.error().code == Code::kUnsupported && dtype != Precision::kF32) {
+      log.SetDetail("not run: " + engine.error().message);
+    } else {
+      log.Expect(false, engine.error().message);
+    }
+    return log.result();
+  }
+  const Result<Answers> got = Extract(*engine, texts);
+  if (!got.ok()) {
+    log.Expect(false, got.error().message);
+    return log.result();
+  }
+  const size_t both = CompareAnswers(*got, expected, texts, ScoreTolerance(dtype), log);
+  size_t found = 0;
+  for (size_t t = 0; t < texts.size(); ++t) {
+    found += (*got)[t].entities.size();
+    const Result<Answers> alone = Extract(*engine, texts.subspan(t, 1));
+    log.Expect(alone.ok() && SameBits(alone->front(), (*got)[t]),
+               alone.ok() ? fmt::format("text {} alone has not the bits it has among others", t + 1)
+                          : alone.error().message);
+  }
+  log.SetDetail(fmt::format("{} entities, {} of them the CPU's in f32", found, both));
+  return log.result();
+}
+
+}  // namespace
+
+std::vector<std::string_view> CheckTexts() { return {std::begin(kTexts), std::end(kTexts)}; }
+
+std::vector<Label> CheckLabels() { return {{"person"}, {"location"}, {"organization"}, {"date"}}; }
+
+double ScoreTolerance(Precision dtype) {
+  switch (dtype) {
+    case Precision::kTf32:
+    case Precision::kF16:
+      return 0.02;
+    case Precision::kBf16:
+      return 0.1;
+    case Precision::kInt8:
+      return 0.25;
+    default:
+      return 1e-4;
+  }
+}
+
+std::vector<CheckResult> CheckModel(const ModelCheckOptions& options) {
+  const std::vector<std::string_view> all = CheckTexts();
+  const std::span texts = std::span(all).first(std::min(options.texts, all.size()));
+  const auto tell = [&](std::string_view what) {
+    if (options.progress) options.progress(what);
+  };
+  tell("model on the CPU");
+  const Result<Answers> expected = LoadAndExtract(
+      options.model,
+      {.memory_budget = size_t{1} << 30, .dtype = Precision::kF32, .isa = "portable"}, texts);
+  if (!expected.ok()) {
+    CaseLog log("f32 of the CPU");
+    log.Expect(false, expected.error().message);
+    return {log.result()};
+  }
+  std::vector<CheckResult> results;
+  for (const Precision dtype : options.dtypes) {
+    tell(fmt::format("model in {}", PrecisionName(dtype)));
+    results.push_back(CheckDtype(options, dtype, texts, *expected));
+  }
+  return results;
+}
+
+}  // namespace waterline

@@ -1,0 +1,38 @@
+// A model end to end: the same answers as the plainest kernels of the CPU give in f32.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "doctor/check_result.h"
+#include "waterline/engine.h"
+
+namespace waterline {
+
+// The texts of the checks, a dozen of a sentence or two, and what is looked for in them.
+std::vector<std::string_view> CheckTexts();
+std::vector<Label> CheckLabels();
+
+// How far a probability may be from that of f32 on the CPU.
+double ScoreTolerance(Precision dtype);
+
+struct ModelCheckOptions {
+  std::string model;
+  std::string device = "cpu";
+  std::vector<Precision> dtypes;
+  size_t texts = 12;                              // The first of CheckTexts.
+  size_t device_memory_budget = size_t{1} << 30;  // Less where less is free.
+  std::function<void(std::string_view)> progress = {};
+};
+
+// One result for each dtype: entities above the threshold, nested and of several labels, compared
+// by place, label and score. One that only one side has must have a score within the tolerance of
+// the threshold. And each text alone has the bits that it has among others. A dtype that the
+// checkpoint cannot run as, packed as another, is told in the detail.
+std::vector<CheckResult> CheckModel(const ModelCheckOptions& options);
+
+}  // namespace waterline
