@@ -19,9 +19,10 @@ std::string DescribeError(const CheckResult& check) {
 }
 
 void AppendCheck(const CheckResult& check, std::string& text) {
-  std::string cases = fmt::format("{} cases", FormatCount(check.cases));
+  std::string cases =
+      fmt::format("{} case{}", FormatCount(check.cases), check.cases == 1 ? "" : "s");
   if (check.left_out > 0) cases += fmt::format(" ({} left out)", check.left_out);
-  std::string found = check.cases == 0 ? "" : DescribeError(check);
+  std::string found = check.compared ? DescribeError(check) : "";
   if (!check.detail.empty()) found += (found.empty() ? "" : "; ") + check.detail;
   fmt::format_to(std::back_inserter(text), "    {:<6}{:<28}{:<26}{}\n", check.ok() ? "ok" : "FAIL",
                  check.name, cases, found);
@@ -91,8 +92,10 @@ void Check(JsonWriter& json, const CheckResult& check) {
   json.IntField("cases", check.cases);
   json.IntField("left_out", check.left_out);
   json.IntField("failed", check.failed);
-  Number(json, "error", check.error);
-  Number(json, "tolerance", check.tolerance);
+  if (check.compared) {
+    Number(json, "error", check.error);
+    Number(json, "tolerance", check.tolerance);
+  }
   json.Field("detail", check.detail);
   json.Key("failures");
   json.StartArray();

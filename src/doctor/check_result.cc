@@ -33,6 +33,7 @@ void CaseLog::Fail(std::string line) {
 
 bool CaseLog::Note(double error, double tolerance) {
   ++result_.cases;
+  result_.compared = true;
   const double share = error == 0 ? 0 : tolerance == 0 ? kInfinity : error / tolerance;
   // Of exact cases and others the others tell more.
   if (share > nearest_ || (share == nearest_ && tolerance > result_.tolerance)) {
@@ -80,6 +81,10 @@ void CaseLog::Measure(std::string_view what, double error, double tolerance) {
 
 void CaseLog::Expect(bool right, std::string_view what_is_wrong) {
   ++result_.cases;
+  ExpectAlso(right, what_is_wrong);
+}
+
+void CaseLog::ExpectAlso(bool right, std::string_view what_is_wrong) {
   if (!right) Fail(std::string(what_is_wrong));
 }
 

@@ -17,12 +17,13 @@ struct CheckResult {
   std::string name;      // "linear bf16"
   int64_t cases = 0;     // That were compared.
   int64_t left_out = 0;  // That were larger than the check was allowed to run.
-  // Largest |got - expected| of the case that came nearest to its tolerance, or went farthest
-  // beyond it. A tolerance of 0 asks for equality.
+  // Where numbers were compared: the largest |got - expected| of the case that came nearest to its
+  // tolerance, or went farthest beyond it. A tolerance of 0 asks for equality.
+  bool compared = false;
   double error = 0;
   double tolerance = 0;
   std::string detail;                 // What else there is to say; one line.
-  int64_t failed = 0;                 // Cases that failed.
+  int64_t failed = 0;                 // What went wrong, in so many places.
   std::vector<std::string> failures;  // The first of them, a line each.
 
   bool ok() const { return failed == 0; }
@@ -49,6 +50,8 @@ class CaseLog {
   void Measure(std::string_view what, double error, double tolerance);
   // One case that is right or wrong.
   void Expect(bool right, std::string_view what_is_wrong);
+  // The same of a case that was counted already.
+  void ExpectAlso(bool right, std::string_view what_is_wrong);
   void SetDetail(std::string detail) { result_.detail = std::move(detail); }
 
   const CheckResult& result() const { return result_; }

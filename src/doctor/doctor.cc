@@ -124,7 +124,7 @@ class Doctor {
   MemoryCheckOptions MemoryOptions(const std::string& processor) const {
     MemoryCheckOptions memory_options;
     memory_options.model = options_.model;
-    if (options_.quick) memory_options.batches = 16;
+    if (options_.quick) memory_options.batches = 12;
     memory_options.progress = Teller(processor);
     return memory_options;
   }

@@ -43,7 +43,7 @@ std::vector<CheckResult> CheckKernels(const Kernels& kernels, const KernelCheckO
     check.run(subject, log);
     if (options.status) {
       const Result<void> status = options.status();
-      if (!status.ok()) log.Expect(false, status.error().message);
+      if (!status.ok()) log.ExpectAlso(false, status.error().message);
     }
     const CheckResult& result = log.result();
     if (result.cases > 0 || result.left_out > 0) results.push_back(result);

@@ -23,7 +23,7 @@ constexpr double kMixTolerance = 2e-5;
 void Compare(CaseLog& log, const std::string& what, const OwnedMat& out, const OwnedMat& expected,
              double tolerance) {
   log.Compare(what, out.view(), expected.view(), tolerance);
-  log.Expect(out.PaddingUntouched(), what + ": wrote outside of its columns");
+  log.ExpectAlso(out.PaddingUntouched(), what + ": wrote outside of its columns");
 }
 
 void CheckLstm(const CheckSubject& subject, CaseLog& log) {
