@@ -63,12 +63,14 @@ bool SameBits(const Extraction& a, const Extraction& b) {
                     same);
 }
 
-// Differences of all scores to the log; the number of entities that both have.
+// Differences of scores to the log; the number of entities that both have.
 size_t CompareAnswers(const Answers& got, const Answers& expected,
-                      std::span<const std::string_view> texts, double tolerance, CaseLog& log) {
+                      std::span<const std::string_view> texts, Precision dtype, CaseLog& log) {
   using Place = std::tuple<size_t, size_t, int32_t>;
+  const double tolerance = ScoreTolerance(dtype);
   const std::vector<Label> labels = CheckLabels();
-  size_t both = 0;
+  size_t both = 0, all = 0;
+  double sum = 0;
   for (size_t t = 0; t < texts.size(); ++t) {
     std::map<Place, std::pair<std::optional<float>, std::optional<float>>> scores;
     for (const Entity& e : got[t].entities) {
@@ -78,18 +80,25 @@ size_t CompareAnswers(const Answers& got, const Answers& expected,
       scores[{e.byte_start, e.byte_end, e.label}].second = e.score;
     }
     for (const auto& [place, pair] : scores) {
-      const auto& [start, end, label] = place;
-      const std::string what =
-          fmt::format("text {}: \"{}\" as {}{}", t + 1, texts[t].substr(start, end - start),
-                      labels[static_cast<size_t>(label)].name,
-                      !pair.first    ? ", which is missing"
-                      : !pair.second ? ", which the CPU has not"
-                                     : "");
-      if (pair.first && pair.second) ++both;
       // One that is missing had at most the threshold.
-      const double a = pair.first.value_or(kThreshold), b = pair.second.value_or(kThreshold);
-      log.Measure(what, std::abs(a - b), tolerance);
+      const double difference =
+          std::abs(pair.first.value_or(kThreshold) - pair.second.value_or(kThreshold));
+      both += pair.first && pair.second ? 1 : 0;
+      ++all;
+      sum += difference;
+      if (dtype != Precision::kF32) continue;
+      const auto& [start, end, label] = place;
+      log.Measure(fmt::format("text {}: \"{}\" as {}{}", t + 1, texts[t].substr(start, end - start),
+                              labels[static_cast<size_t>(label)].name,
+                              !pair.first    ? ", which is missing"
+                              : !pair.second ? ", which the CPU has not"
+                                             : ""),
+                  difference, tolerance);
     }
+  }
+  if (dtype != Precision::kF32) {
+    log.Measure(fmt::format("mean of {} probabilities", all),
+                all == 0 ? 0 : sum / static_cast<double>(all), tolerance);
   }
   return both;
 }
@@ -114,7 +123,7 @@ CheckResult CheckDtype(const ModelCheckOptions& options, Precision dtype,
     log.Expect(false, got.error().message);
     return log.result();
   }
-  const size_t both = CompareAnswers(*got, expected, texts, ScoreTolerance(dtype), log);
+  const size_t both = CompareAnswers(*got, expected, texts, dtype, log);
   size_t found = 0;
   for (size_t t = 0; t < texts.size(); ++t) {
     found += (*got)[t].entities.size();
@@ -137,11 +146,11 @@ double ScoreTolerance(Precision dtype) {
   switch (dtype) {
     case Precision::kTf32:
     case Precision::kF16:
-      return 0.02;
+      return 0.01;
     case Precision::kBf16:
-      return 0.1;
+      return 0.04;
     case Precision::kInt8:
-      return 0.25;
+      return 0.08;
     default:
       return 1e-4;
   }

@@ -17,7 +17,8 @@ namespace waterline {
 std::vector<std::string_view> CheckTexts();
 std::vector<Label> CheckLabels();
 
-// How far a probability may be from that of f32 on the CPU.
+// How far probabilities may be from those of f32 on the CPU: each of them in f32, their mean in the
+// shorter types, where single ones may go far in models that are sensitive.
 double ScoreTolerance(Precision dtype);
 
 struct ModelCheckOptions {
@@ -30,9 +31,9 @@ struct ModelCheckOptions {
 };
 
 // One result for each dtype: entities above the threshold, nested and of several labels, compared
-// by place, label and score. One that only one side has must have a score within the tolerance of
-// the threshold. And each text alone has the bits that it has among others. A dtype that the
-// checkpoint cannot run as, packed as another, is told in the detail.
+// by place, label and score; one that only one side has counts as at the threshold on the other.
+// And each text alone has the bits that it has among others. A dtype that the checkpoint or the
+// processor cannot run as is told in the detail.
 std::vector<CheckResult> CheckModel(const ModelCheckOptions& options);
 
 }  // namespace waterline

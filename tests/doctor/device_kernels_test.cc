@@ -67,7 +67,7 @@ TEST_F(EmulatedGpuTest, EveryKernelPasses) {
     KernelCheckOptions options;
     options.type = type;
     options.of_device = true;
-    options.most_work = type == WeightType::kF32 ? 100'000 : 60'000;  // It is an emulation.
+    options.most_work = 1e6;  // It is an emulation.
     options.status = [&] { return (*kernels)->status(); };
     const std::vector<CheckResult> results = CheckKernels(**kernels, options);
     ExpectAllOk(results);
@@ -96,9 +96,8 @@ TEST_F(EmulatedGpuTest, AnOperationMayWriteOverItsInputs) {
 }
 
 TEST_F(EmulatedGpuTest, AFailureOfTheDeviceIsKept) {
-  const auto kernels = DeviceKernels::Make(device(), WeightType::kF32);
-  ASSERT_TRUE(kernels.ok()) << kernels.error().message;
   OwnedMat x = RandomMat(3, 37, 1), out(3, 37);
+  int told = 0;
   for (long call = 0;; ++call) {
     const auto fresh = DeviceKernels::Make(device(), WeightType::kF32);
     ASSERT_TRUE(fresh.ok()) << fresh.error().message;
@@ -107,14 +106,15 @@ TEST_F(EmulatedGpuTest, AFailureOfTheDeviceIsKept) {
     const bool failed = fake_cuda::Current().fail_call < 0;
     fake_cuda::Current().fail_call = -1;
     if (!failed) {
-      EXPECT_GT(call, 6);
+      EXPECT_GT(told, 6);
       break;
     }
     // Calls whose failure shows nowhere are those that select the device or give memory back.
-    if (!(*fresh)->status().ok()) {
-      EXPECT_THAT((*fresh)->status().error().message, HasSubstr("cuda:0"));
-    }
+    if ((*fresh)->status().ok()) continue;
+    ++told;
+    EXPECT_THAT((*fresh)->status().error().message, HasSubstr("cuda:0"));
   }
+  fake_cuda::Reset(Gpu());  // A block whose release failed is lost.
 }
 
 TEST_F(EmulatedGpuTest, AModelAnswersAsOnTheCpu) {
@@ -127,7 +127,7 @@ TEST_F(EmulatedGpuTest, AModelAnswersAsOnTheCpu) {
   const std::vector<CheckResult> results = CheckModel(options);
   ASSERT_EQ(results.size(), 2u);
   ExpectAllOk(results);
-  for (const CheckResult& result : results) EXPECT_GT(result.cases, 4) << result.name;
+  EXPECT_GT(results[0].cases, 10);
 }
 
 MemoryCheckOptions FewBatches() {
