@@ -178,8 +178,7 @@ Result<DoctorReport> RunDoctor(const DoctorOptions& options) {
   DoctorReport report;
   report.machine = MachineFacts();
   report.quick = options.quick;
-  const Result<ModelReport> model =
-      Inspect(options.model, {.memory_budget = size_t{1} << 30, .dtype = Precision::kDefault});
+  const Result<ModelReport> model = Inspect(options.model);
   if (!model.ok()) return model.error();
   report.model = ModelFacts(*model);
   // Names of one device each.

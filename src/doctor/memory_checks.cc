@@ -90,7 +90,7 @@ std::vector<CheckResult> CheckHostMemory(const MemoryCheckOptions& options) {
   };
   tell("memory of the host");
   CaseLog budget("budget"), flat("flat"), trim("trim"), unload("unload");
-  const Result<ModelReport> model = Inspect(options.model, {.memory_budget = 64 * kMiB});
+  const Result<ModelReport> model = Inspect(options.model);
   if (!model.ok()) return {Failed("budget", model.error())};
   const size_t limit = WithRoom(model->smallest_budget);
   const size_t before = ReadResidentMemory().now;
@@ -103,6 +103,7 @@ std::vector<CheckResult> CheckHostMemory(const MemoryCheckOptions& options) {
     if (!RunAll(*engine, options, budget)) return {budget.result()};
     const EngineStats end = engine->Stats();
     threads = end.threads;
+    budget.Expect(end.batches > 0, "no text fits into the budget");
     budget.Expect(end.peak <= end.memory_budget,
                   fmt::format("{} bytes were in use at once, of a budget of {}", end.peak,
                               end.memory_budget));
@@ -147,8 +148,7 @@ std::vector<CheckResult> CheckDeviceMemory(Device& device, const MemoryCheckOpti
   };
   tell("memory of the device");
   CaseLog budget("budget"), flat("flat"), trim("trim"), unload("unload");
-  EngineOptions engine_options{.memory_budget = size_t{1} << 30, .device = device.name()};
-  engine_options.device_memory_budget = 64 * kMiB;
+  EngineOptions engine_options{.device = device.name()};
   const Result<ModelReport> model = Inspect(options.model, engine_options);
   if (!model.ok()) return {Failed("budget", model.error())};
   const size_t limit = WithRoom(model->smallest_device_budget);
@@ -169,6 +169,7 @@ std::vector<CheckResult> CheckDeviceMemory(Device& device, const MemoryCheckOpti
     const DeviceStats warm = stats();
     if (!RunAll(*engine, options, budget)) return {budget.result()};
     const DeviceStats end = stats();
+    budget.Expect(engine->Stats().batches > 0, "no text fits into the budget");
     budget.Expect(end.peak <= limit,
                   fmt::format("{} bytes were in use at once, of a budget of {}", end.peak, limit));
     const size_t taken = before > end.free ? before - end.free : 0;

@@ -15,7 +15,7 @@ namespace waterline {
 
 struct MemoryCheckOptions {
   std::string model;
-  int batches = 60;      // Of varied shapes, after as many as half of them to warm up.
+  int batches = 30;      // Of varied shapes, run twice: after the first time nothing may grow.
   int most_texts = 12;   // Of a batch.
   int most_repeats = 6;  // Of a text of the checks, joined to a longer one.
   std::function<void(std::string_view)> progress = {};

@@ -29,6 +29,7 @@ constexpr std::string_view kTexts[] = {
     "Nothing in this sentence has a name, a place or a date.",
 };
 constexpr float kThreshold = 0.3f;
+constexpr size_t kRoomForPasses = size_t{512} << 20;
 
 using Answers = std::vector<Extraction>;
 
@@ -103,13 +104,23 @@ size_t CompareAnswers(const Answers& got, const Answers& expected,
   return both;
 }
 
+Result<Engine> LoadForCheck(const ModelCheckOptions& options, Precision dtype) {
+  EngineOptions engine_options{.dtype = dtype, .device = options.device};
+  if (options.device != "cpu") {
+    engine_options.device_memory_budget = options.device_memory_budget;
+    if (options.device_memory_budget == 0) {
+      const Result<ModelReport> report = Inspect(options.model, engine_options);
+      if (!report.ok()) return report.error();
+      engine_options.device_memory_budget = report->smallest_device_budget + kRoomForPasses;
+    }
+  }
+  return Engine::Load(options.model, engine_options);
+}
+
 CheckResult CheckDtype(const ModelCheckOptions& options, Precision dtype,
                        std::span<const std::string_view> texts, const Answers& expected) {
   CaseLog log(PrecisionName(dtype));
-  EngineOptions engine_options{.memory_budget = size_t{1} << 30, .dtype = dtype};
-  engine_options.device = options.device;
-  if (options.device != "cpu") engine_options.device_memory_budget = options.device_memory_budget;
-  const Result<Engine> engine = Engine::Load(options.model, engine_options);
+  const Result<Engine> engine = LoadForCheck(options, dtype);
   if (!engine.ok()) {
     if (engine.error().code == Code::kUnsupported && dtype != Precision::kF32) {
       log.SetDetail("not run: " + engine.error().message);
@@ -163,9 +174,8 @@ std::vector<CheckResult> CheckModel(const ModelCheckOptions& options) {
     if (options.progress) options.progress(what);
   };
   tell("model on the CPU");
-  const Result<Answers> expected = LoadAndExtract(
-      options.model,
-      {.memory_budget = size_t{1} << 30, .dtype = Precision::kF32, .isa = "portable"}, texts);
+  const Result<Answers> expected =
+      LoadAndExtract(options.model, {.dtype = Precision::kF32, .isa = "portable"}, texts);
   if (!expected.ok()) {
     CaseLog log("f32 of the CPU");
     log.Expect(false, expected.error().message);

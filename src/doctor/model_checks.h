@@ -25,8 +25,9 @@ struct ModelCheckOptions {
   std::string model;
   std::string device = "cpu";
   std::vector<Precision> dtypes;
-  size_t texts = 12;                              // The first of CheckTexts.
-  size_t device_memory_budget = size_t{1} << 30;  // Less where less is free.
+  size_t texts = 12;  // The first of CheckTexts.
+  // Of a device; 0: the smallest that the model loads with, and 512 MiB.
+  size_t device_memory_budget = 0;
   std::function<void(std::string_view)> progress = {};
 };
 

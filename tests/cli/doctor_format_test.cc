@@ -19,7 +19,7 @@ DoctorReport Sample(bool fails) {
   check.cases = 1234;
   check.left_out = 2;
   check.compared = true;
-  check.error = fails ? 0.5 : 1.25e-6;
+  check.error = fails ? 0.5 : 1.2e-6;
   check.tolerance = 1e-5;
   if (fails) {
     check.failed = 5;

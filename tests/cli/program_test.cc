@@ -344,6 +344,23 @@ TEST(Inspect, DescribesTheModel) {
   EXPECT_THAT(small.out, HasSubstr("too small"));
 }
 
+TEST(Doctor, ChecksTheCpuAndWritesAReport) {
+  const Scratch scratch;
+  const std::string output = scratch.Path("report.json");
+  const Outcome outcome =
+      RunProgram({"doctor", "--device", "cpu", "--quick", "--json", "--output", output});
+  const std::string text = Scratch::Read(output);
+  ASSERT_EQ(outcome.status, 0) << outcome.err << text;
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_THAT(outcome.err, HasSubstr("checks are ok"));
+  dom::parser parser;
+  const dom::element report = parser.parse(text);
+  EXPECT_TRUE(bool(report["ok"]));
+  EXPECT_GT(int64_t(report["checks"]), 40);
+  EXPECT_THAT(std::string(std::string_view(report["machine"]["waterline"])), StartsWith("0."));
+  EXPECT_EQ(std::string_view(report["processors"].at(0)["name"]), "cpu");
+}
+
 TEST(Pack, WritesACheckpointThatRunsAsItIsPacked) {
   const Scratch scratch;
   const std::string packed = scratch.Path("packed");
