@@ -376,7 +376,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, enum cudaM
     if (cudaError_t e = Begin("cudaMemcpyAsync", bytes)) return e;
     return End(cudaErrorInvalidValue);
   }
-  return EnqueueWork("cudaMemcpyAsync", bytes, stream, [=] { std::memcpy(to, from, bytes); });
+  return EnqueueWork("cudaMemcpyAsync", bytes, stream, [=] {
+    if (bytes) std::memcpy(to, from, bytes);
+  });
 }
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
                               size_t width, size_t height, enum cudaMemcpyKind kind,
