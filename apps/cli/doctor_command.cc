@@ -78,7 +78,7 @@ int RunDoctorCommand(const DoctorArguments& arguments) {
   DoctorOptions options;
   options.device = arguments.device;
   options.model = arguments.model;
-  options.quick = arguments.quick;
+  if (arguments.quick) options.sizes = DoctorSizes::Quick();
   options.progress = [&](std::string_view what) { progress.Tell(what); };
   const Result<DoctorReport> report = RunDoctor(options);
   progress.End();

@@ -152,8 +152,8 @@ std::string FormatDoctorReport(const DoctorReport& report) {
     AppendFacts("GPU", {{"none was checked", report.no_gpu}}, text);
   }
   for (const ProcessorReport& processor : report.processors) AppendProcessor(processor, text);
-  fmt::format_to(std::back_inserter(text), "result\n  {}{}, in {:.0f} s\n",
-                 DescribeDoctorResult(report), report.quick ? " (quick)" : "", report.seconds);
+  fmt::format_to(std::back_inserter(text), "result\n  {}, in {:.0f} s\n",
+                 DescribeDoctorResult(report), report.seconds);
   return text;
 }
 
@@ -165,8 +165,6 @@ std::string FormatDoctorReportJson(const DoctorReport& report) {
   json.Bool(report.failed() == 0);
   json.IntField("checks", report.checks());
   json.IntField("failed", report.failed());
-  json.Key("quick");
-  json.Bool(report.quick);
   Facts(json, "machine", report.machine);
   Facts(json, "model", report.model);
   json.Field("no_gpu", report.no_gpu);

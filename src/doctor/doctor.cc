@@ -95,8 +95,6 @@ class Doctor {
   }
 
  private:
-  static constexpr double kQuickWork = 4e6;  // Multiply-adds of the largest case.
-
   void Tell(std::string_view processor, std::string_view what) const {
     if (options_.progress) options_.progress(fmt::format("{}: {}", processor, what));
   }
@@ -111,7 +109,7 @@ class Doctor {
   KernelCheckOptions KernelOptions(const std::string& processor, WeightType type) const {
     KernelCheckOptions kernel_options;
     kernel_options.type = type;
-    if (options_.quick) kernel_options.most_work = kQuickWork;
+    kernel_options.most_work = options_.sizes.most_work;
     kernel_options.progress = Teller(processor);
     return kernel_options;
   }
@@ -119,17 +117,22 @@ class Doctor {
     return {.model = options_.model,
             .device = device,
             .dtypes = std::move(dtypes),
+            .texts = options_.sizes.texts,
             .progress = Teller(device)};
   }
   MemoryCheckOptions MemoryOptions(const std::string& processor) const {
     MemoryCheckOptions memory_options;
     memory_options.model = options_.model;
-    if (options_.quick) memory_options.batches = 12;
+    memory_options.batches = options_.sizes.batches;
+    memory_options.most_texts = options_.sizes.most_texts;
+    memory_options.most_repeats = options_.sizes.most_repeats;
     memory_options.progress = Teller(processor);
     return memory_options;
   }
   SpeedOptions SpeedOptionsOf(const std::string& processor) const {
-    return {.seconds = options_.quick ? 0.1 : 0.3, .progress = Teller(processor)};
+    SpeedOptions speed = options_.sizes.speed;
+    speed.progress = Teller(processor);
+    return speed;
   }
 
   CheckResult Probe(Device& device) const {
@@ -177,7 +180,6 @@ Result<DoctorReport> RunDoctor(const DoctorOptions& options) {
   const auto begin = Clock::now();
   DoctorReport report;
   report.machine = MachineFacts();
-  report.quick = options.quick;
   const Result<ModelReport> model = Inspect(options.model);
   if (!model.ok()) return model.error();
   report.model = ModelFacts(*model);

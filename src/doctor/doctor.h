@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +18,25 @@
 
 namespace waterline {
 
+// How much is done.
+struct DoctorSizes {
+  double most_work = std::numeric_limits<double>::infinity();  // Multiply-adds of a kernel's case.
+  size_t texts = 12;                                           // Of the model's checks.
+  int batches = 30;                                            // As in MemoryCheckOptions.
+  int most_texts = 12;
+  int most_repeats = 6;
+  SpeedOptions speed = {};
+
+  // Half of the time: without the largest cases, with fewer batches and repeats.
+  static DoctorSizes Quick() {
+    return {.most_work = 4e6, .batches = 12, .speed = {.seconds = 0.1}};
+  }
+};
+
 struct DoctorOptions {
   std::string device = "all";  // "cpu", "all" for the CPU and all GPUs, or as FindDevices takes it.
   std::string model;           // As Engine::Load takes it.
-  bool quick = false;          // Without the largest cases, and with fewer batches and repeats.
+  DoctorSizes sizes = {};
   // Told what is done next, in a few words. May be empty.
   std::function<void(std::string_view)> progress = {};
 };
@@ -44,7 +60,6 @@ struct DoctorReport {
   std::vector<Fact> machine;
   std::vector<Fact> model;
   std::string no_gpu;  // Why no GPU was looked at, where all were asked for; one sentence.
-  bool quick = false;
   std::vector<ProcessorReport> processors;
   double seconds = 0;
 

@@ -17,7 +17,6 @@ namespace waterline {
 namespace {
 
 constexpr LinearCase kCpuShape{512, 768, 3072, Act::kNone, true};
-constexpr LinearCase kDeviceShape{4096, 1024, 4096, Act::kNone, true};
 constexpr int kMostRepeats = 1000;
 
 AttentionCase AttentionOf(int64_t sequences, int64_t length) {
@@ -121,6 +120,7 @@ std::vector<SpeedResult> MeasureCpu(const Kernels& kernels, const SpeedOptions& 
 Result<std::vector<SpeedResult>> MeasureDevice(Device& device, const SpeedOptions& options) {
   const Result<Device::Facts> facts = device.facts();
   if (!facts.ok()) return facts.error();
+  const LinearCase shape{options.rows, options.width, 4 * options.width, Act::kNone, true};
   std::vector<SpeedResult> results;
   const auto tell = [&](const std::string& name) {
     if (options.progress) options.progress("speed of " + name);
@@ -131,19 +131,19 @@ Result<std::vector<SpeedResult>> MeasureDevice(Device& device, const SpeedOption
     if (!made.ok()) return made.error();
     DeviceKernels& kernels = **made;
     {
-      const std::string name = NameOf(type, kDeviceShape);
+      const std::string name = NameOf(type, shape);
       tell(name);
-      LinearOperands operands(kernels, kDeviceShape, type);
+      LinearOperands operands(kernels, shape, type);
       const double seconds = TimeOnDevice(kernels, options.seconds, [&] {
-        RunLinear(kernels, operands.x, operands.w.weight, kDeviceShape.act, operands.out);
+        RunLinear(kernels, operands.x, operands.w.weight, shape.act, operands.out);
       });
-      results.push_back({name, Operations(kDeviceShape) / seconds, PeakOfProducts(*facts, type)});
+      results.push_back({name, Operations(shape) / seconds, PeakOfProducts(*facts, type)});
     }
     const Rounding rounding = kernels.ProductRounding();
     const bool in_f32 = !rounding.bf16 && !rounding.f16;
     // Attention of tf32 is that of f32, and of int8 that of bf16.
     if (type != WeightType::kTf32 && type != WeightType::kInt8) {
-      const AttentionCase test = AttentionOf(32, 384);
+      const AttentionCase test = AttentionOf(options.sequences, options.length);
       const std::string name = NameOf(type, test);
       tell(name);
       const AttentionInputs inputs(test);

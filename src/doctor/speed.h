@@ -20,6 +20,12 @@ struct SpeedResult {
 
 struct SpeedOptions {
   double seconds = 0.3;  // Of each measurement, about; at least one run is measured.
+  // On a device: rows and inputs of the linear map, which has four times as many outputs, and the
+  // sequences of attention.
+  int64_t rows = 4096;
+  int64_t width = 1024;
+  int64_t sequences = 32;
+  int64_t length = 384;
   std::function<void(std::string_view)> progress = {};
 };
 

@@ -189,6 +189,30 @@ TEST(GpuPeaksTest, AreThoseOfTheDataSheets) {
   EXPECT_EQ(peak("Unknown", 75, 40, 1500, WeightType::kF16), 0);
 }
 
+TEST_F(EmulatedGpuTest, TheWholeReportIsMade) {
+  DoctorOptions options;
+  options.device = "cuda";
+  options.model = SmallModel();
+  options.sizes = {.most_work = 1e4, .texts = 1, .batches = 1, .most_texts = 1, .most_repeats = 1};
+  options.sizes.speed = {.seconds = 0, .rows = 32, .width = 32, .sequences = 1, .length = 32};
+  const Result<DoctorReport> report = RunDoctor(options);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  ASSERT_EQ(report->processors.size(), 1u);
+  const ProcessorReport& gpu = report->processors[0];
+  EXPECT_EQ(gpu.name, "cuda:0");
+  std::vector<std::string> names;
+  for (const CheckSection& section : gpu.sections) {
+    names.push_back(section.name);
+    ExpectAllOk(section.checks);
+  }
+  EXPECT_THAT(names, testing::ElementsAre("instructions", "kernels", "model", "memory"));
+  ASSERT_EQ(gpu.speeds.size(), 8u);  // Five types, three of them with attention.
+  for (const SpeedResult& speed : gpu.speeds) {
+    EXPECT_GT(speed.rate, 0) << speed.name;
+    EXPECT_GT(speed.peak, 1e12) << speed.name;
+  }
+}
+
 TEST_F(EmulatedGpuTest, ANamedDeviceThatIsMissingIsAFailedCheck) {
   DoctorOptions options;
   options.device = "cuda:7";

@@ -22,7 +22,7 @@ TEST(DoctorTest, FindsTheCpuSound) {
   DoctorOptions options;
   options.device = "cpu";
   options.model = SmallModel();
-  options.quick = true;
+  options.sizes = DoctorSizes::Quick();
   int told = 0;
   options.progress = [&](std::string_view what) {
     ++told;
