@@ -11,6 +11,8 @@
 #include <span>
 #include <tuple>
 
+#include "doctor/published_answers.h"
+
 namespace waterline {
 namespace {
 
@@ -117,23 +119,26 @@ Result<Engine> LoadForCheck(const ModelCheckOptions& options, Precision dtype) {
   return Engine::Load(options.model, engine_options);
 }
 
-CheckResult CheckDtype(const ModelCheckOptions& options, Precision dtype,
-                       std::span<const std::string_view> texts, const Answers& expected) {
+// The checks of one dtype, at the end of `results`.
+void CheckDtype(const ModelCheckOptions& options, Precision dtype,
+                std::span<const std::string_view> texts, const Answers& expected,
+                std::vector<CheckResult>& results) {
   CaseLog log(PrecisionName(dtype));
+  const auto fail = [&](const Error& error) {
+    log.Expect(false, error.message);
+    results.push_back(log.result());
+  };
   const Result<Engine> engine = LoadForCheck(options, dtype);
   if (!engine.ok()) {
-    if (engine.error().code == Code::kUnsupported && dtype != Precision::kF32) {
-      log.SetDetail("not run: " + engine.error().message);
-    } else {
-      log.Expect(false, engine.error().message);
+    if (engine.error().code != Code::kUnsupported || dtype == Precision::kF32) {
+      return fail(engine.error());
     }
-    return log.result();
+    log.SetDetail("not run: " + engine.error().message);
+    results.push_back(log.result());
+    return;
   }
   const Result<Answers> got = Extract(*engine, texts);
-  if (!got.ok()) {
-    log.Expect(false, got.error().message);
-    return log.result();
-  }
+  if (!got.ok()) return fail(got.error());
   const size_t both = CompareAnswers(*got, expected, texts, dtype, log);
   size_t found = 0;
   for (size_t t = 0; t < texts.size(); ++t) {
@@ -144,7 +149,11 @@ CheckResult CheckDtype(const ModelCheckOptions& options, Precision dtype,
                           : alone.error().message);
   }
   log.SetDetail(fmt::format("{} entities, {} of them the CPU's in f32", found, both));
-  return log.result();
+  results.push_back(log.result());
+  if (dtype != Precision::kF32) return;
+  if (const auto file = PublishedAnswers(options.model)) {
+    results.push_back(CheckPublishedAnswers(*engine, *file, ScoreTolerance(dtype)));
+  }
 }
 
 }  // namespace
@@ -184,7 +193,7 @@ std::vector<CheckResult> CheckModel(const ModelCheckOptions& options) {
   std::vector<CheckResult> results;
   for (const Precision dtype : options.dtypes) {
     tell(fmt::format("model in {}", PrecisionName(dtype)));
-    results.push_back(CheckDtype(options, dtype, texts, *expected));
+    CheckDtype(options, dtype, texts, *expected, results);
   }
   return results;
 }

@@ -31,10 +31,11 @@ struct ModelCheckOptions {
   std::function<void(std::string_view)> progress = {};
 };
 
-// One result for each dtype: entities above the threshold, nested and of several labels, compared
+// A result for each dtype: entities above the threshold, nested and of several labels, compared
 // by place, label and score; one that only one side has counts as at the threshold on the other.
 // And each text alone has the bits that it has among others. A dtype that the checkpoint or the
-// processor cannot run as is told in the detail.
+// processor cannot run as is told in the detail. In f32 there is one more where the model ships
+// with answers (published_answers.h).
 std::vector<CheckResult> CheckModel(const ModelCheckOptions& options);
 
 }  // namespace waterline

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 
 #include "doctor/model_checks.h"
+#include "doctor/published_answers.h"
 
 namespace waterline {
 namespace {
@@ -79,6 +81,42 @@ TEST(ModelChecksTest, ATypeThatIsNotRunIsTold) {
   EXPECT_TRUE(results[0].ok());
   EXPECT_EQ(results[0].cases, 0);
   EXPECT_THAT(results[0].detail, testing::StartsWith("not run: "));
+}
+
+// What the file of a model says, with one word, one score and one line changed.
+TEST(PublishedAnswersTest, ADifferenceIsTold) {
+  const std::filesystem::path model =
+      std::filesystem::path(WATERLINE_SOURCE_DIR) / "models" / "waterline-tiny-en";
+  const auto file = PublishedAnswers(model);
+  ASSERT_TRUE(file.has_value());
+  EXPECT_FALSE(PublishedAnswers(SmallModel()).has_value());
+  const Result<Engine> engine = Engine::Load(model, {.memory_budget = size_t{256} << 20});
+  ASSERT_TRUE(engine.ok()) << engine.error().message;
+  const CheckResult right = CheckPublishedAnswers(*engine, *file, 1e-4);
+  EXPECT_TRUE(right.ok()) << testing::PrintToString(right.failures);
+  EXPECT_EQ(right.cases, 22);
+
+  std::string line;
+  std::getline(std::ifstream(*file) >> std::ws, line);
+  const std::filesystem::path changed =
+      std::filesystem::path(testing::TempDir()) / "published_answers.jsonl";
+  const auto failure = [&](const std::string& from, const std::string& to) -> std::string {
+    std::string text = line;
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    std::ofstream(changed) << text << "\n";
+    const CheckResult result = CheckPublishedAnswers(*engine, changed, 1e-4);
+    return result.ok() ? "" : result.failures.at(0);
+  };
+  EXPECT_THAT(failure("\"end\": 17", "\"end\": 16"),
+              testing::HasSubstr("expected person at 0 to 16"));
+  EXPECT_THAT(failure("0.9187", "0.9197"), testing::HasSubstr("off by 0.001"));
+  EXPECT_THAT(failure("\"threshold\": 0.5", "\"threshold\": 0.9"),
+              testing::HasSubstr("entities, expected 6"));
+  EXPECT_THAT(failure("\"text\"", "\"txet\""), testing::HasSubstr("published_answers.jsonl: "));
+  EXPECT_EQ(failure("Funchal", "Funchal"), "");
+  std::filesystem::remove(changed);
 }
 
 }  // namespace
