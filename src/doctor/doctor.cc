@@ -166,6 +166,12 @@ class Doctor {
   const DoctorOptions& options_;
 };
 
+// The runtime calls a driver that is not there one that is too old.
+std::string WhyNoGpu(const Error& error) {
+  if (error.code == Code::kUnsupported || HasDriverLibrary()) return error.message;
+  return "there is no driver of NVIDIA: libcuda.so.1 is not there";
+}
+
 std::vector<Fact> ModelFacts(const ModelReport& report) {
   return {{"directory", report.directory},
           {"architecture", report.architecture},
@@ -187,7 +193,7 @@ Result<DoctorReport> RunDoctor(const DoctorOptions& options) {
   std::vector<std::string> devices;
   if (options.device == "all") {
     const Result<int> count = CountCudaDevices();
-    if (!count.ok()) report.no_gpu = count.error().message;
+    if (!count.ok()) report.no_gpu = WhyNoGpu(count.error());
     if (count.ok() && *count == 0) report.no_gpu = "the driver knows no GPU";
     for (int i = 0; count.ok() && i < *count; ++i) devices.push_back(fmt::format("cuda:{}", i));
   } else {

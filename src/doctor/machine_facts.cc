@@ -103,10 +103,14 @@ Result<std::vector<Fact>> DeviceFacts(const Device& device) {
   };
 }
 
-std::string DescribeDriver() {
+bool HasDriverLibrary() {
   void* const library = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  const bool has_library = library != nullptr;
-  if (has_library) dlclose(library);
+  if (library != nullptr) dlclose(library);
+  return library != nullptr;
+}
+
+std::string DescribeDriver() {
+  const bool has_library = HasDriverLibrary();
   // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  ..."
   const std::string module = ValueIn("/proc/driver/nvidia/version", "NVRM version");
   if (module.empty() && !has_library) {

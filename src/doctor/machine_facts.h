@@ -24,6 +24,9 @@ Result<std::vector<Fact>> DeviceFacts(const Device& device);
 // not there".
 std::string DescribeDriver();
 
+// Whether the library of NVIDIA's driver can be loaded.
+bool HasDriverLibrary();
+
 // Instruction sets that this machine has, fastest first.
 std::vector<std::string> InstructionSets();
 
