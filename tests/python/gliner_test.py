@@ -6,7 +6,7 @@ import math
 import pytest
 
 import waterline
-from conftest import checkpoint, load
+from checkpoints import checkpoint, load
 from waterline import GLiNER, errors
 
 TEXT = "Ada Lovelace lived in London."
@@ -191,9 +191,7 @@ def test_long_texts_are_read_in_windows_or_cut_with_a_warning(model):
     text = "nothing " * words + TEXT
     assert names(model.predict_entities(text, LABELS))[-1] == ("London", "city")
     with pytest.warns(UserWarning, match=f"truncated to {words}"):
-        assert ("London", "city") not in names(
-            model.predict_entities(text, LABELS, truncate=True)
-        )
+        assert ("London", "city") not in names(model.predict_entities(text, LABELS, truncate=True))
     cutting = GLiNER.from_pretrained(memory_budget="256MiB", truncate=True)
     with pytest.warns(UserWarning, match="truncated"):
         cutting.predict_entities(text, LABELS)
@@ -299,7 +297,8 @@ def test_evaluate_counts_as_the_package_gliner(model):
         },
     ]
     found = model.inference(
-        [" ".join(item["tokenized_text"]) for item in data], [["person", "city"], ["person"], ["person"]],
+        [" ".join(item["tokenized_text"]) for item in data],
+        [["person", "city"], ["person"], ["person"]],
         flat_ner=False,
     )
     assert [names(own) for own in found] == [

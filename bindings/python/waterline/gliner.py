@@ -21,8 +21,14 @@ class GLiNER:
     # The class that another process makes of a model of this one; None: this one.
     _sent_as: type | None = None
 
-    def __init__(self, checkpoint: Checkpoint, options: dict, *, truncate: bool = False,
-                 reference_alignment: bool = False):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        options: dict,
+        *,
+        truncate: bool = False,
+        reference_alignment: bool = False,
+    ):
         """Use from_pretrained."""
         self._checkpoint = checkpoint
         self._options = options
@@ -359,10 +365,8 @@ class GLiNER:
 
     def to(self, device: object = None, dtype: object = None) -> GLiNER:
         """This model, loaded again where `device` or `dtype` is another one."""
-        if device is not None and dtype is None and str(device).startswith("torch.") and not hasattr(
-            device, "type"
-        ):
-            device, dtype = None, device  # to(torch.bfloat16)
+        if dtype is None and str(device).startswith("torch."):  # to(torch.bfloat16)
+            device, dtype = None, device
         options = dict(self._options)
         options.update(engine_options(device=device, dtype=dtype))
         if options != self._options:
@@ -495,7 +499,7 @@ class GLiNER:
         return await asyncio.to_thread(self.inference, texts, labels, **kwargs)
 
     def stats(self) -> dict:
-        """Numbers of the engine, under the names of EngineStats; bytes unless docs say otherwise."""
+        """Numbers of the engine, under the names of EngineStats in engine.h."""
         return self._engine.stats()
 
     def reset_peaks(self) -> None:
@@ -570,7 +574,7 @@ def _check_batch_size(batch_size):
 
 def _flag(value, name):
     if isinstance(value, (list, tuple, str)):
-        raise TypeError(f"{name} is of type {type(value).__name__}, expected one bool for all texts")
+        raise TypeError(f"{name} is of type {type(value).__name__}, expected a bool for all texts")
     return bool(value)
 
 
