@@ -24,7 +24,8 @@ MAY_KNOW = {
     "encoder": ENCODER,
     "scores": ENCODER + ["encoder"],
     "entities": ["base", "memory", "text"],
-    "engine": None,  # Everything.
+    "engine": None,  # Everything before it.
+    "doctor": None,
 }
 PUBLIC = "waterline"
 
@@ -54,6 +55,8 @@ def bad_includes(root):
                 continue
             if parts[0] not in MAY_KNOW:
                 yield f"{where}: write the path from src/, as in \"{folder}/...\""
+            elif known is None and parts[0] == "doctor":
+                yield f"{where}: {folder} comes before doctor"
             elif known is not None and parts[0] not in known:
                 may = ", ".join(known) or "nothing else"
                 yield f"{where}: {folder} may know {may}"

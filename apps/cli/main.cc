@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagnostics.h"
+#include "doctor_command.h"
 #include "embed_command.h"
 #include "exit_status.h"
 #include "extract_arguments.h"
@@ -18,7 +19,7 @@ namespace waterline::cli {
 namespace {
 
 std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, plan, inspect, embed-labels or pack";
+  const std::string commands = "it is extract, plan, inspect, embed-labels, pack or doctor";
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -52,6 +53,10 @@ int Main(int count, char** arguments) {
   CLI::App* pack_command =
       program.add_subcommand("pack", "Write a checkpoint again with shorter weights");
   AddPackFlags(*pack_command, pack);
+  DoctorArguments doctor;
+  CLI::App* doctor_command = program.add_subcommand(
+      "doctor", "Check this machine: kernels, a model, memory, speed; a report to send");
+  AddDoctorFlags(*doctor_command, doctor);
 
   try {
     program.parse(count, arguments);
@@ -67,6 +72,7 @@ int Main(int count, char** arguments) {
   if (extract_command->parsed()) return RunExtract(extract, start);
   if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
+  if (doctor_command->parsed()) return RunDoctorCommand(doctor);
   return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
 }
 

@@ -1,4 +1,4 @@
-// Shapes of linear maps, for the test and the benchmark.
+// Shapes of linear maps, for tests, benchmarks and `waterline doctor`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,6 +24,16 @@ inline constexpr LinearCase kLinearCases[] = {
     {13, 257, 49, Act::kTanh, true},   {17, 100, 95, Act::kGeluTanh, true},
     {33, 513, 130, Act::kGelu, false}, {241, 64, 33, Act::kNone, true},
     {500, 300, 97, Act::kGelu, true},  {3, 3072, 768, Act::kNone, true},
+};
+
+// Cases of more rows are compared in some of them.
+inline constexpr int64_t kLargestWholeCase = 1000;
+
+// Outputs that take the larger tiles of a device, and more rows than it computes at once.
+inline constexpr LinearCase kDeviceLinearCases[] = {
+    {300, 129, 300, Act::kNone, true},
+    {4500, 768, 3072, Act::kGelu, true},
+    {2000, 3072, 768, Act::kNone, true},
 };
 
 // A DeBERTa layer and its heads.

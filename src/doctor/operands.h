@@ -1,5 +1,5 @@
-// What the tests and benchmarks of kernels share: matrices that own their memory, random data, and
-// comparisons.
+// Matrices and weights that own their memory, random data, and comparisons: what checks, tests and
+// benchmarks of kernels run on.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,11 +1,11 @@
-// Batches of words for the LSTM, for the test and the benchmark.
+// Batches of words for the LSTM, for tests, benchmarks and `waterline doctor`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "support/kernel_sets.h"
+#include "doctor/operands.h"
 
 namespace waterline {
 

@@ -1,6 +1,6 @@
 // Random data and comparisons.
 // SPDX-License-Identifier: Apache-2.0
-#include "support/kernel_sets.h"
+#include "doctor/operands.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,7 +9,8 @@ namespace waterline {
 
 class ReferenceKernels : public Kernels {
  public:
-  // Rounds weights and inputs of linear maps as `like` says it does; nullptr: not at all.
+  // Rounds weights, inputs of linear maps and what span scores multiply as `like` says it does;
+  // nullptr: not at all.
   explicit ReferenceKernels(const Kernels* like = nullptr) : like_(like) {}
 
   const char* name() const override { return "reference"; }
@@ -20,6 +21,7 @@ class ReferenceKernels : public Kernels {
   void PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows, const Weight& w,
                 std::byte* packed) const override;
   Rounding InputRounding(WeightType type) const override;
+  Rounding ProductRounding() const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
   void PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
                 float* packed) const override;
@@ -56,6 +58,10 @@ class ReferenceKernels : public Kernels {
   void MixLayers(const MixArgs& args, MatView out) const override;
   size_t MixScratchBytes(int64_t, int64_t) const override { return 0; }
   void ClearEmpty(std::span<const RowRange> ranges, MatView x) const override;
+  void FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                   std::span<std::byte> scratch, MatView out) const override;
+  // Candidates in the order of their logits.
+  void FindCandidates(const CandidateArgs& args, MatView out) const override;
 
  private:
   const Kernels* like_;
@@ -63,5 +69,9 @@ class ReferenceKernels : public Kernels {
 
 // act(x) in double.
 double ReferenceAct(Act act, double x);
+
+// Numbers rounded to the type that `rounding` names, if any.
+void RoundNumbers(const Rounding& rounding, std::span<float> numbers);
+void RoundNumbers(const Rounding& rounding, MatView numbers);
 
 }  // namespace waterline

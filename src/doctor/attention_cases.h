@@ -1,4 +1,4 @@
-// Batches of sequences for attention, for the test and the benchmark.
+// Batches of sequences for attention, for tests, benchmarks and `waterline doctor`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,11 +6,16 @@
 #include <cstdint>
 #include <vector>
 
-#include "support/kernel_sets.h"
+#include "doctor/operands.h"
 
 namespace waterline {
 
 enum class Terms { kNone, kC2p, kP2c, kBoth, kBias };
+
+inline const char* TermsName(Terms terms) {
+  constexpr const char* kNames[] = {"none", "c2p", "p2c", "c2p and p2c", "bias"};
+  return kNames[static_cast<int>(terms)];
+}
 
 struct AttentionCase {
   std::vector<int64_t> lengths;

@@ -1,4 +1,4 @@
-// Shapes of the operations on single rows, for the tests and the benchmark.
+// Shapes of the operations on single rows, for tests, benchmarks and `waterline doctor`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

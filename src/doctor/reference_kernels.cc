@@ -1,6 +1,6 @@
 // The formulas, one after another.
 // SPDX-License-Identifier: Apache-2.0
-#include "support/reference_kernels.h"
+#include "doctor/reference_kernels.h"
 
 #include <algorithm>
 #include <bit>
@@ -152,6 +152,18 @@ double ReferenceAct(Act act, double x) {
   return x;
 }
 
+void RoundNumbers(const Rounding& rounding, std::span<float> numbers) {
+  if (rounding.bf16) std::transform(numbers.begin(), numbers.end(), numbers.begin(), ToBf16);
+  if (rounding.f16) std::transform(numbers.begin(), numbers.end(), numbers.begin(), ToF16);
+  if (rounding.tf32) std::transform(numbers.begin(), numbers.end(), numbers.begin(), ToTf32);
+}
+
+void RoundNumbers(const Rounding& rounding, MatView numbers) {
+  for (int64_t r = 0; r < numbers.rows; ++r) {
+    RoundNumbers(rounding, std::span(numbers.row(r), static_cast<size_t>(numbers.cols)));
+  }
+}
+
 size_t ReferenceKernels::PackedBytes(WeightType, int64_t out, int64_t in) const {
   return static_cast<size_t>(out * in) * sizeof(float);
 }
@@ -179,6 +191,10 @@ void ReferenceKernels::PackInt8(const int8_t* from, const float* scales, int64_t
 
 Rounding ReferenceKernels::InputRounding(WeightType type) const {
   return like_ == nullptr ? Rounding{} : like_->InputRounding(type);
+}
+
+Rounding ReferenceKernels::ProductRounding() const {
+  return like_ == nullptr ? Rounding{} : like_->ProductRounding();
 }
 
 size_t ReferenceKernels::PackedLstmFloats(int64_t hidden) const {
@@ -210,9 +226,7 @@ void ReferenceKernels::LinearPart(MatView x, const Weight& w, Act act, int64_t b
   std::vector<float> row(static_cast<size_t>(w.in));
   for (int64_t t = 0; t < x.rows; ++t) {
     std::copy_n(x.row(t), w.in, row.begin());
-    if (rounding.bf16) std::transform(row.begin(), row.end(), row.begin(), ToBf16);
-    if (rounding.f16) std::transform(row.begin(), row.end(), row.begin(), ToF16);
-    if (rounding.tf32) std::transform(row.begin(), row.end(), row.begin(), ToTf32);
+    RoundNumbers(rounding, row);
     if (rounding.levels > 0) Quantise(row, rounding.levels, row.data());
     for (int64_t n = begin; n < end; ++n) {
       const double bias = w.bias == nullptr ? 0 : w.bias[n];
@@ -344,29 +358,45 @@ void ReferenceKernels::Lstm(const LstmArgs& args, MatView out) const {
 
 void ReferenceKernels::SpanScores(const SpanScoreArgs& args, std::span<float> scores) const {
   const int64_t features = args.start.cols;
+  const Rounding rounding = ProductRounding();
+  const bool rounds = rounding.bf16 || rounding.f16;
+  std::vector<double> hidden(static_cast<size_t>(features));
+  const auto rounded = [&](double x) -> double {
+    auto number = static_cast<float>(x);
+    RoundNumbers(rounding, std::span(&number, 1));
+    return number;
+  };
   for (size_t s = 0; s + 1 < args.word_begins.size(); ++s) {
     const RowRange group = args.label_groups[s];
+    const int64_t labels = group.end - group.begin;
     auto at = static_cast<size_t>(args.score_begins[s]);
     for (int64_t i = args.word_begins[s]; i < args.word_begins[s + 1]; ++i) {
-      for (int64_t k = 0; k < args.widths; ++k) {
-        for (int64_t c = group.begin; c < group.end; ++c, ++at) {
-          if (args.only_width >= 0 && k != args.only_width) continue;
-          if (i < args.words.begin || i >= args.words.end) continue;
-          if (!args.pairs && i + k >= args.word_begins[s + 1]) {
-            scores[at] = -std::numeric_limits<float>::infinity();
-            continue;
-          }
-          const float* label = args.labels.row(c);
-          const float* end = args.only_width >= 0
-                                 ? nullptr
-                                 : args.end.row(args.pairs ? args.word_begins[s] + k : i + k);
+      for (int64_t k = 0; k < args.widths; ++k, at += static_cast<size_t>(labels)) {
+        if (args.only_width >= 0 && k != args.only_width) continue;
+        if (i < args.words.begin || i >= args.words.end) continue;
+        if (!args.pairs && i + k >= args.word_begins[s + 1]) {
+          std::fill_n(scores.begin() + static_cast<std::ptrdiff_t>(at), labels,
+                      -std::numeric_limits<float>::infinity());
+          continue;
+        }
+        const float* end = args.only_width >= 0
+                               ? nullptr
+                               : args.end.row(args.pairs ? args.word_begins[s] + k : i + k);
+        for (int64_t f = 0; f < features; ++f) {
+          const double sum =
+              static_cast<double>(args.start.row(i)[f]) + (end == nullptr ? 0.f : end[f]);
+          // Of a sum that is rounded twice, the first time is to f32.
+          const double act = ReferenceAct(args.act, rounds ? static_cast<float>(sum) : sum);
+          hidden[static_cast<size_t>(f)] = rounds ? rounded(act) : act;
+        }
+        for (int64_t c = 0; c < labels; ++c) {
+          const float* label = args.labels.row(group.begin + c);
           double sum = args.labels.cols > features ? label[features] : 0;
           for (int64_t f = 0; f < features; ++f) {
-            const double hidden =
-                static_cast<double>(args.start.row(i)[f]) + (end == nullptr ? 0.f : end[f]);
-            sum += ReferenceAct(args.act, hidden) * label[f];
+            const double weight = rounds ? rounded(label[f]) : label[f];
+            sum += hidden[static_cast<size_t>(f)] * weight;
           }
-          scores[at] = static_cast<float>(sum);
+          scores[at + static_cast<size_t>(c)] = static_cast<float>(sum);
         }
       }
     }
@@ -445,6 +475,31 @@ void ReferenceKernels::ClearEmpty(std::span<const RowRange> ranges, MatView x) c
   for (size_t n = 0; n < ranges.size(); ++n) {
     if (ranges[n].end > ranges[n].begin) continue;
     for (int64_t c = 0; c < x.cols; ++c) x.row(static_cast<int64_t>(n))[c] = 0;
+  }
+}
+
+void ReferenceKernels::FeedForward(MatView x, const Weight& up, Act act, const Weight& down,
+                                   std::span<std::byte>, MatView out) const {
+  std::vector<float> numbers(static_cast<size_t>(x.rows * up.out));
+  const MatView middle{numbers.data(), x.rows, up.out, up.out};
+  Linear(x, up, act, {}, middle);
+  Linear(middle, down, Act::kNone, {}, out);
+}
+
+void ReferenceKernels::FindCandidates(const CandidateArgs& args, MatView out) const {
+  auto* const set = reinterpret_cast<CandidateSet*>(out.data);
+  auto* to = reinterpret_cast<Candidate*>(set + 1);
+  const int64_t capacity = out.cols / 2 - 1;
+  *set = {};
+  for (size_t s = 0; s < args.label_groups.size(); ++s) {
+    const int64_t labels = args.label_groups[s].end - args.label_groups[s].begin;
+    for (int64_t i = args.score_begins[s]; i < args.score_begins[s + 1]; ++i) {
+      const float logit = args.logits[static_cast<size_t>(i)];
+      const int64_t label = (i - args.score_begins[s]) % labels;
+      if (std::isnan(logit)) set->nan = 1;
+      if (!(logit > args.limits[static_cast<size_t>(args.limit_begins[s] + label)])) continue;
+      if (set->count++ < capacity) *to++ = {static_cast<int32_t>(i), logit};
+    }
   }
 }
 

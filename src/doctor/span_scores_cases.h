@@ -1,4 +1,4 @@
-// Batches of words and labels for span scores, for the test and the benchmark.
+// Batches of words and labels for span scores, for tests, benchmarks and `waterline doctor`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "support/kernel_sets.h"
+#include "doctor/operands.h"
 
 namespace waterline {
 

@@ -1,6 +1,6 @@
 // Twelve independent chains of multiply-adds in registers.
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/fma_peak.h"
+#include "doctor/fma_peak.h"
 
 #include <algorithm>
 #include <chrono>
