@@ -7,6 +7,7 @@
 
 #include "diagnostics.h"
 #include "embed_command.h"
+#include "eval_command.h"
 #include "exit_status.h"
 #include "extract_arguments.h"
 #include "extract_command.h"
@@ -18,7 +19,7 @@ namespace waterline::cli {
 namespace {
 
 std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, plan, inspect, embed-labels or pack";
+  const std::string commands = "it is extract, eval, plan, inspect, embed-labels or pack";
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -36,6 +37,10 @@ int Main(int count, char** arguments) {
   CLI::App* extract_command =
       program.add_subcommand("extract", "Find entities in texts: files, JSONL, standard input");
   AddExtractFlags(*extract_command, extract);
+  EvalArguments eval;
+  CLI::App* eval_command =
+      program.add_subcommand("eval", "Tell how well a model finds what people found");
+  AddEvalFlags(*eval_command, eval);
   PlanArguments plan;
   CLI::App* plan_command =
       program.add_subcommand("plan", "Tell what a run would take, without running the model");
@@ -65,6 +70,7 @@ int Main(int count, char** arguments) {
     return kFatal;
   }
   if (extract_command->parsed()) return RunExtract(extract, start);
+  if (eval_command->parsed()) return RunEval(eval);
   if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
   return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);

@@ -221,7 +221,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract, plan, inspect, embed-labels or pack"},
+      {{}, "no command: it is extract, eval, plan, inspect, embed-labels or pack"},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
       {{"pack", "-o", scratch.Path("packed")}, "--dtype is required"},
@@ -360,6 +360,7 @@ TEST(Program, HelpsAndTellsItsVersion) {
   EXPECT_THAT(RunProgram({"--version"}).out, StartsWith("waterline 0."));
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"extract", "--help"},
+                                                    {"eval", "--help"},
                                                     {"plan", "--help"},
                                                     {"embed-labels", "--help"},
                                                     {"pack", "--help"},
