@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagnostics.h"
+#include "doctor_command.h"
 #include "embed_command.h"
 #include "eval_command.h"
 #include "exit_status.h"
@@ -18,8 +19,14 @@
 namespace waterline::cli {
 namespace {
 
-std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, eval, plan, inspect, embed-labels or pack";
+std::string DescribeNoCommand(const CLI::App& program) {
+  std::string commands;
+  for (const CLI::App* command : program.get_subcommands(nullptr)) {
+    commands += (commands.empty() ? "it is " : ", ") + command->get_name();
+  }
+  const size_t last = commands.rfind(", ");
+  commands.replace(last, 2, " or ");
+  const std::vector<std::string> words = program.remaining();
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -57,6 +64,10 @@ int Main(int count, char** arguments) {
   CLI::App* pack_command =
       program.add_subcommand("pack", "Write a checkpoint again with shorter weights");
   AddPackFlags(*pack_command, pack);
+  DoctorArguments doctor;
+  CLI::App* doctor_command = program.add_subcommand(
+      "doctor", "Check this machine: kernels, a model, memory, speed; a report to send");
+  AddDoctorFlags(*doctor_command, doctor);
 
   try {
     program.parse(count, arguments);
@@ -64,7 +75,7 @@ int Main(int count, char** arguments) {
     return program.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     const auto chosen = program.get_subcommands();
-    PrintError(chosen.empty() ? DescribeNoCommand(program.remaining()) : error.what());
+    PrintError(chosen.empty() ? DescribeNoCommand(program) : error.what());
     PrintNote("see waterline " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
               "--help");
     return kFatal;
@@ -73,6 +84,7 @@ int Main(int count, char** arguments) {
   if (eval_command->parsed()) return RunEval(eval);
   if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
+  if (doctor_command->parsed()) return RunDoctorCommand(doctor);
   return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
 }
 

@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/attention_cases.h"
+#include "doctor/attention_cases.h"
+#include "doctor/fma_peak.h"
+#include "doctor/linear_cases.h"
+#include "doctor/lstm_cases.h"
+#include "doctor/operands.h"
+#include "doctor/span_scores_cases.h"
 #include "kernels/denormals.h"
-#include "kernels/fma_peak.h"
-#include "kernels/linear_cases.h"
-#include "kernels/lstm_cases.h"
-#include "kernels/span_scores_cases.h"
-#include "support/kernel_sets.h"
 
 namespace waterline {
 

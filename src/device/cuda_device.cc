@@ -9,6 +9,8 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,7 @@
 
 #include "device/cuda.h"
 #include "kernels/cuda/cuda_kernels.h"
+#include "kernels/cuda/probes.h"
 #include "kernels/cuda/queue.h"
 
 namespace waterline {
@@ -159,6 +162,48 @@ class OpenCudaDevice final : public Device {
     return memory;
   }
 
+  Result<Facts> facts() const override {
+    Facts facts;
+    cudaDeviceProp properties;
+    if (const cudaError_t error = cudaGetDeviceProperties(&properties, index_);
+        error != cudaSuccess) {
+      return Failed(name_, "cudaGetDeviceProperties", error);
+    }
+    facts.model = properties.name;
+    int major = 0, minor = 0, ecc = 0;
+    for (const auto& [which, value] :
+         {std::pair{cudaDevAttrComputeCapabilityMajor, &major},
+          std::pair{cudaDevAttrComputeCapabilityMinor, &minor},
+          std::pair{cudaDevAttrMultiProcessorCount, &facts.processors},
+          std::pair{cudaDevAttrClockRate, &facts.clock_khz},
+          std::pair{cudaDevAttrMemoryClockRate, &facts.memory_clock_khz},
+          std::pair{cudaDevAttrGlobalMemoryBusWidth, &facts.memory_bits},
+          std::pair{cudaDevAttrEccEnabled, &ecc}}) {
+      const cudaError_t error = cudaDeviceGetAttribute(value, which, index_);
+      if (error != cudaSuccess) return Failed(name_, "cudaDeviceGetAttribute", error);
+    }
+    facts.capability = 10 * major + minor;
+    facts.ecc = ecc != 0;
+    cudaError_t error = cudaDriverGetVersion(&facts.driver);
+    if (error == cudaSuccess) error = cudaRuntimeGetVersion(&facts.runtime);
+    if (error != cudaSuccess) return Failed(name_, "asking for versions", error);
+    return facts;
+  }
+
+  Result<std::vector<InstructionProbe>> ProbeInstructions() override {
+    (void)cudaSetDevice(index_);
+    if (const cudaError_t error = cuda::PrepareProbes(); error != cudaSuccess) {
+      return Failed(name_, "loading the probes", error);
+    }
+    std::vector<InstructionProbe> outcomes;
+    for (const cuda::Probe& probe : cuda::Probes()) {
+      Result<std::string> mismatch = MismatchOf(probe);
+      if (!mismatch.ok()) return mismatch.error();
+      outcomes.push_back({probe.name, *std::move(mismatch)});
+    }
+    return outcomes;
+  }
+
   Result<std::byte*> Take(size_t bytes) override {
     (void)cudaSetDevice(index_);
     void* block = nullptr;
@@ -196,6 +241,33 @@ class OpenCudaDevice final : public Device {
 
  private:
   explicit OpenCudaDevice(int index) : index_(index), name_(fmt::format("cuda:{}", index)) {}
+
+  // Runs the probe; as InstructionProbe::mismatch.
+  Result<std::string> MismatchOf(const cuda::Probe& probe) {
+    std::vector<float> got(probe.count), expected(probe.count);
+    const size_t bytes = probe.count * sizeof(float);
+    const Result<std::byte*> block = Take(bytes);
+    if (!block.ok()) return block.error();
+    auto* const out = reinterpret_cast<float*>(*block);
+    cudaError_t error = cudaMemsetAsync(out, 0, bytes, nullptr);
+    if (error == cudaSuccess) error = probe.run(out, nullptr);
+    if (error == cudaSuccess) {
+      error = cudaMemcpyAsync(got.data(), out, bytes, cudaMemcpyDeviceToHost, nullptr);
+    }
+    if (error == cudaSuccess) error = cudaStreamSynchronize(nullptr);
+    Give(*block);
+    if (error != cudaSuccess) return Failed(name_, probe.name, error);
+    probe.expected(expected.data());
+    for (size_t i = 0; i < probe.count; ++i) {
+      if (got[i] == expected[i] && std::signbit(got[i]) == std::signbit(expected[i])) continue;
+      if (std::isnan(got[i]) && std::isnan(expected[i])) continue;
+      const float most = probe.tolerance * std::abs(expected[i]);
+      if (got[i] != expected[i] && std::abs(got[i] - expected[i]) <= most) continue;
+      return fmt::format("number {} of {} is {:.9g}, expected {:.9g}", i, probe.count, got[i],
+                         expected[i]);
+    }
+    return std::string();
+  }
 
   const int index_;
   const std::string name_;

@@ -36,6 +36,29 @@ class Device : public BlockSource {
   // Measured while the device was opened.
   virtual size_t context_bytes() const = 0;
 
+  // What reports say of it.
+  struct Facts {
+    std::string model;   // "NVIDIA H100 80GB HBM3"
+    int capability = 0;  // 90 for compute capability 9.0.
+    int processors = 0;  // Multiprocessors.
+    int clock_khz = 0;   // Highest clock of these, and of the memory; 0 when not known.
+    int memory_clock_khz = 0;
+    int memory_bits = 0;  // Width of the bus.
+    bool ecc = false;
+    int driver = 0;   // Newest CUDA that the driver knows: 13000 for 13.0;
+    int runtime = 0;  // the one of this build.
+  };
+  // Errors: kIo
+  virtual Result<Facts> facts() const = 0;
+
+  // What single machine instructions do, compared with what their documents say.
+  struct InstructionProbe {
+    std::string name;
+    std::string mismatch;  // The first number that differs, and what it should be; "": none does.
+  };
+  // Errors: kOverBudget, kIo
+  virtual Result<std::vector<InstructionProbe>> ProbeInstructions() = 0;
+
   // Copies to a block of the device; done when the call returns. Errors: kIo
   virtual Result<void> Upload(std::span<const std::byte> from, std::byte* to) = 0;
   // A lane whose stages run in `stage_room`, memory of the device. Its buffers in host memory are

@@ -201,6 +201,8 @@ class Kernels {
                         const Weight& w, std::byte* packed) const = 0;
   // How inputs of a linear map with weights of `type` are rounded before they are multiplied.
   virtual Rounding InputRounding(WeightType type) const = 0;
+  // How span scores round what they multiply, and attention may.
+  virtual Rounding ProductRounding() const { return {}; }
   // Floats of a packed recurrent matrix [4 H, H], and the packing of its rows, as Pack.
   virtual size_t PackedLstmFloats(int64_t hidden) const = 0;
   virtual void PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,

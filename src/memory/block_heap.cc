@@ -33,6 +33,9 @@ BlockHeap::BlockHeap(std::span<std::byte> memory)
   Clear();
 }
 
+// What is mapped at these addresses next has nothing to do with the heap.
+BlockHeap::~BlockHeap() { ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size()); }
+
 void BlockHeap::Clear() {
   bins_ = {};
   filled_ = 0;

@@ -22,6 +22,7 @@ class BlockHeap final : public std::pmr::memory_resource {
  public:
   // `memory` is aligned to 16 bytes and outlives the heap.
   explicit BlockHeap(std::span<std::byte> memory);
+  ~BlockHeap() override;
 
   size_t size() const { return memory_.size(); }
   size_t in_use() const;  // Bytes handed out, with the 16 that each piece takes for itself.

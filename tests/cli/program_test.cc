@@ -221,7 +221,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract, eval, plan, inspect, embed-labels or pack"},
+      {{}, "no command: it is extract, eval, plan, inspect, "},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
       {{"pack", "-o", scratch.Path("packed")}, "--dtype is required"},
@@ -231,6 +231,8 @@ TEST(Extract, NamesWrongUsage) {
        "it is one of stored, bf16"},
       {{"pack", "--dtype", "int8", "-o", scratch.Path("")}, "is there already"},
       {{"pack", "--dtype", "int8", "-o", scratch.Path("no/such")}, "No such file or directory"},
+      {{"doctor", "--device", "gpu"}, "the device \"gpu\" is not known"},
+      {{"doctor", "--model", "/nowhere"}, "/nowhere"},
       {{"pack", "/nowhere", "--dtype", "int8", "-o", scratch.Path("packed")}, "/nowhere"},
   };
   for (const auto& [arguments, message] : cases) {
@@ -338,6 +340,23 @@ TEST(Inspect, DescribesTheModel) {
   EXPECT_THAT(small.out, HasSubstr("too small"));
 }
 
+TEST(Doctor, ChecksTheCpuAndWritesAReport) {
+  const Scratch scratch;
+  const std::string output = scratch.Path("report.json");
+  const Outcome outcome =
+      RunProgram({"doctor", "--device", "cpu", "--quick", "--json", "--output", output});
+  const std::string text = Scratch::Read(output);
+  ASSERT_EQ(outcome.status, 0) << outcome.err << text;
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_THAT(outcome.err, HasSubstr("checks are ok"));
+  dom::parser parser;
+  const dom::element report = parser.parse(text);
+  EXPECT_TRUE(bool(report["ok"]));
+  EXPECT_GT(int64_t(report["checks"]), 40);
+  EXPECT_THAT(std::string(std::string_view(report["machine"]["waterline"])), StartsWith("0."));
+  EXPECT_EQ(std::string_view(report["processors"].at(0)["name"]), "cpu");
+}
+
 TEST(Pack, WritesACheckpointThatRunsAsItIsPacked) {
   const Scratch scratch;
   const std::string packed = scratch.Path("packed");
@@ -364,6 +383,7 @@ TEST(Program, HelpsAndTellsItsVersion) {
                                                     {"plan", "--help"},
                                                     {"embed-labels", "--help"},
                                                     {"pack", "--help"},
+                                                    {"doctor", "--help"},
                                                     {"inspect", "--help"}}) {
     const Outcome outcome = RunProgram(arguments);
     EXPECT_EQ(outcome.status, 0);

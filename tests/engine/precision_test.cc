@@ -29,6 +29,13 @@ const std::vector<std::string> kTexts = {
     "no names here",
 };
 
+// How far single scores may be from those of f32. int8 rounds inputs to 8 bits where the machine
+// multiplies bytes itself, to 12 elsewhere; bf16 rounds them only where it multiplies bf16 itself.
+double FarthestScore(const EngineStats& stats) {
+  if (stats.dtype == Precision::kBf16) return 0.04;
+  return stats.input_levels > 127 ? 0.05 : 0.12;
+}
+
 // Copies of a model whose dtypes.json the tests write.
 class AutoTest : public testing::Test {
  protected:
@@ -47,7 +54,8 @@ TEST(Precision, ShorterTypesFindWhatF32Finds) {
   const std::vector<Extraction> expected = MustExtract(MustLoad(DefaultModel()), kTexts, kLabels);
   for (const Precision dtype : {Precision::kBf16, Precision::kInt8}) {
     SCOPED_TRACE(PrecisionName(dtype));
-    const auto found = MustExtract(MustLoad(DefaultModel(), {.dtype = dtype}), kTexts, kLabels);
+    const Engine engine = MustLoad(DefaultModel(), {.dtype = dtype});
+    const auto found = MustExtract(engine, kTexts, kLabels);
     float most = 0;
     for (size_t t = 0; t < kTexts.size(); ++t) {
       ASSERT_EQ(found[t].entities.size(), expected[t].entities.size()) << kTexts[t];
@@ -59,7 +67,7 @@ TEST(Precision, ShorterTypesFindWhatF32Finds) {
         most = std::max(most, std::abs(a.score - b.score));
       }
     }
-    EXPECT_LT(most, dtype == Precision::kBf16 ? 0.01 : 0.05);
+    EXPECT_LT(most, FarthestScore(engine.Stats()));
     EXPECT_GT(most, 0);  // It is another type that ran.
   }
 }
@@ -135,11 +143,13 @@ TEST(Precision, EveryHeadScoresInShorterTypesAsInF32) {
         "us_conv_sum", "us_conv_share", "us_spanenc_deberta", "us_spanenc_rnn", "ut_plain"}) {
     std::vector<Document> documents(1);
     documents[0] = {.text = text, .threshold = -1.0f, .spans = &spans};
+    double farthest = 0;
     const auto scores = [&](Precision dtype) {
       const Engine engine = MustLoad(GoldenModel(model), {.dtype = dtype});
       const auto found = engine.Extract(std::span<const Document>(documents), kLabels,
                                         {.nested = true, .multi_label = true});
       EXPECT_TRUE(found.ok());
+      farthest = FarthestScore(engine.Stats());
       std::map<std::tuple<uint64_t, uint64_t, int64_t>, float> by_span;
       for (const Entity& e : (*found)[0].entities) {
         by_span[{e.start, e.end, static_cast<int64_t>(e.label)}] = e.score;
@@ -156,7 +166,7 @@ TEST(Precision, EveryHeadScoresInShorterTypesAsInF32) {
       for (const auto& [key, score] : found) {
         most = std::max(most, std::abs(score - expected.at(key)));
       }
-      EXPECT_LT(most, dtype == Precision::kBf16 ? 0.02 : 0.05);
+      EXPECT_LT(most, farthest);
       EXPECT_GT(most, 0);
     }
   }

@@ -1,10 +1,10 @@
-// Attention of every instruction set against the formula, and each sequence's independence.
-// SPDX-License-Identifier: Apache-2.0
+// Attention of every instruction set: each sequence's and head's independence, large scores,
+// scratch. Against the formula: doctor/kernel_checks_test.cc. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "kernels/attention_cases.h"
+#include "doctor/attention_cases.h"
 #include "support/kernel_test.h"
 
 namespace waterline {
@@ -12,35 +12,6 @@ namespace waterline {
 namespace {
 
 class AttentionTest : public KernelTest {};
-
-// Scores of size s carry an error of a few 1e-7 s into exp, whose relative error is the score's
-// absolute one; values are of size 1.
-constexpr double kTolerance = 4e-6;
-
-TEST_P(AttentionTest, MatchesDoubleSums) {
-  for (const AttentionCase& test : AttentionCases()) {
-    SCOPED_TRACE(testing::Message() << test.lengths.front() << " x " << test.width << " terms "
-                                    << static_cast<int>(test.terms));
-    const AttentionInputs inputs(test);
-    OwnedMat out = inputs.Run(kernels());
-    OwnedMat expected = inputs.Run(reference());
-    EXPECT_LE(LargestDifference(out, expected), kTolerance);
-    EXPECT_TRUE(out.PaddingUntouched());
-  }
-}
-
-TEST_P(AttentionTest, SeesOnlyWhatWindowCausalityAndGroupsLeave) {
-  for (const AttentionCase& test : MaskedAttentionCases()) {
-    SCOPED_TRACE(testing::Message()
-                 << "terms " << static_cast<int>(test.terms) << " window " << test.window
-                 << " causal " << test.causal << " key heads " << test.key_heads);
-    const AttentionInputs inputs(test);
-    OwnedMat out = inputs.Run(kernels());
-    OwnedMat expected = inputs.Run(reference());
-    EXPECT_LE(LargestDifference(out, expected), kTolerance);
-    EXPECT_TRUE(out.PaddingUntouched());
-  }
-}
 
 // What a causal model says of a token does not depend on those that follow, so that a text may come
 // in pieces.
@@ -61,30 +32,6 @@ TEST_P(AttentionTest, ACausalTokenHasTheBitsItHasAtTheEnd) {
     kernels().Attention(args, start);
     EXPECT_TRUE(SameBits(start, all.view().Rows(0, length))) << length;
   }
-}
-
-TEST_P(AttentionTest, QueriesMayHaveOtherRowsThanKeys) {
-  const std::vector<int64_t> queries{3, 40, 0, 17, 2}, keys{70, 5, 9, 1, 0};
-  const std::vector<int32_t> begins = BeginsOf(queries), key_begins = BeginsOf(keys);
-  OwnedMat q = RandomMat(begins.back(), 2 * 16, 1);
-  OwnedMat k = RandomMat(key_begins.back(), 2 * 16, 2);
-  OwnedMat v = RandomMat(key_begins.back(), 2 * 16, 3);
-  AlignedBytes scratch(kernels().AttentionScratchBytes(70, 16, nullptr));
-  const AttentionArgs args{.q = q,
-                           .k = k,
-                           .v = v,
-                           .begins = begins,
-                           .key_begins = key_begins,
-                           .longest = 70,
-                           .heads = 2,
-                           .key_heads = 2,
-                           .scale = 0.25f,
-                           .relative = nullptr,
-                           .scratch = scratch.span()};
-  OwnedMat out(begins.back(), 2 * 16), expected(begins.back(), 2 * 16);
-  kernels().Attention(args, out);
-  reference().Attention(args, expected);
-  EXPECT_LE(LargestDifference(out, expected), kTolerance);
 }
 
 TEST_P(AttentionTest, StaysExactWhenScoresAreLarge) {

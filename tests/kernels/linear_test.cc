@@ -1,4 +1,5 @@
-// The linear map of every instruction set against double sums, and its promise of same answers.
+// The linear map of every instruction set: its promise of same answers, any number of rows, numbers
+// that are hard. Against double sums: doctor/kernel_checks_test.cc, too.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <bit>
@@ -8,7 +9,6 @@
 #include <limits>
 #include <utility>
 
-#include "kernels/linear_cases.h"
 #include "support/kernel_test.h"
 
 namespace waterline {
@@ -21,26 +21,6 @@ class LinearTest : public KernelTest {};
 // units in the last place of a sum of size 1, here with a factor of 8 for the tails. Activations
 // add a few units.
 double Tolerance(int64_t terms) { return 6e-8 * 8 * std::sqrt(static_cast<double>(terms)) + 1e-6; }
-
-// Of each type, the numbers that are multiplied are the same in both; only their sums are rounded.
-TEST_P(LinearTest, MatchesDoubleSums) {
-  for (const WeightType type : kWeightTypes) {
-    for (const LinearCase& test : kLinearCases) {
-      SCOPED_TRACE(testing::Message() << WeightTypeName(type) << " " << test.rows << " x "
-                                      << test.in << " x " << test.out);
-      OwnedMat x = RandomMat(test.rows, test.in, 1);
-      const std::vector<float> from = OwnedWeight::Rows(test.out, test.in, 2);
-      const OwnedWeight w(kernels(), from, test.out, test.in, test.has_bias, type);
-      const OwnedWeight expected_w(reference(), from, test.out, test.in, test.has_bias, type);
-      OwnedMat out(test.rows, test.out);
-      OwnedMat expected(test.rows, test.out);
-      RunLinear(kernels(), x, w.weight, test.act, out);
-      RunLinear(reference(), x, expected_w.weight, test.act, expected);
-      EXPECT_LE(LargestDifference(out, expected), Tolerance(test.in));
-      EXPECT_TRUE(out.PaddingUntouched());
-    }
-  }
-}
 
 // What a type costs: errors of size 2^-9 for each number of a bf16, of half a step of 127 or of
 // InputRounding's levels for int8, in sums of size 1.

@@ -1,11 +1,12 @@
-// Span scores of every instruction set against the formula, and each sequence's independence.
+// Span scores of every instruction set: each sequence's independence, parts, NaN. Against the
+// formula: doctor/kernel_checks_test.cc.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
 
-#include "kernels/span_scores_cases.h"
+#include "doctor/span_scores_cases.h"
 #include "support/kernel_test.h"
 
 namespace waterline {
@@ -13,19 +14,6 @@ namespace waterline {
 namespace {
 
 class SpanScoresTest : public KernelTest {};
-
-// F products of size 1: the sum is of size sqrt(F), and its error some sqrt(F) half units of that.
-double Tolerance(int64_t features) { return 6e-8 * 4 * static_cast<double>(features) + 1e-6; }
-
-TEST_P(SpanScoresTest, MatchesDoubleSums) {
-  for (const SpanScoreCase& test : SpanScoreCases()) {
-    SCOPED_TRACE(testing::Message() << test.words.front() << " words, " << test.labels.front()
-                                    << " labels, " << test.features << " features");
-    const SpanScoreInputs inputs(test);
-    EXPECT_LE(LargestDifference(inputs.Run(kernels()), inputs.Run(reference())),
-              Tolerance(test.features));
-  }
-}
 
 TEST_P(SpanScoresTest, SpansPastTheEndAreMinusInfinity) {
   const SpanScoreInputs inputs({{3}, {2}, 8, 4, Act::kRelu, true});
@@ -35,25 +23,6 @@ TEST_P(SpanScoresTest, SpansPastTheEndAreMinusInfinity) {
       const float score = scores[static_cast<size_t>((i * 4 + k) * 2)];
       EXPECT_EQ(score == -std::numeric_limits<float>::infinity(), i + k >= 3) << i << " " << k;
     }
-  }
-}
-
-TEST_P(SpanScoresTest, PairsMatchDoubleSums) {
-  for (const int64_t entities : {1, 5, 40}) {
-    SCOPED_TRACE(entities);
-    SpanScoreInputs inputs({{entities}, {7}, 600, entities, Act::kRelu, true});
-    inputs.args.pairs = true;
-    EXPECT_LE(LargestDifference(inputs.Run(kernels()), inputs.Run(reference())), Tolerance(600));
-  }
-}
-
-TEST_P(SpanScoresTest, OneWidthAloneMatchesDoubleSums) {
-  for (const int64_t only : {0, 2, 4}) {
-    SCOPED_TRACE(only);
-    SpanScoreInputs inputs({{60, 3, 1}, {7, 33, 2}, 100, 5, Act::kNone, true});
-    inputs.args.only_width = only;
-    inputs.args.end = {};
-    EXPECT_LE(LargestDifference(inputs.Run(kernels()), inputs.Run(reference())), Tolerance(100));
   }
 }
 

@@ -115,6 +115,15 @@ TEST_F(BlockHeapTest, TrimsOnlyWhenNothingIsHeld) {
   heap_.deallocate(heap_.allocate(60 << 10), 60 << 10);
 }
 
+// The address sanitizer tells when it is not.
+TEST_F(BlockHeapTest, LeavesItsMemoryToOthers) {
+  {
+    BlockHeap heap(block_.bytes());
+    (void)heap.allocate(100);
+  }
+  std::memset(block_.bytes().data(), 1, block_.bytes().size());
+}
+
 TEST_F(BlockHeapTest, FailsOnceWhereATestAsksForIt) {
   heap_.FailAt(2);
   void* const first = heap_.allocate(1);

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <string>
 
+#include "doctor/operands.h"
+#include "doctor/reference_kernels.h"
 #include "support/emulated_isas.h"
-#include "support/kernel_sets.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 

@@ -78,6 +78,11 @@ Rounding CudaKernels::InputRounding(WeightType type) const {
   return cuda::LinearInputRounding(type);
 }
 
+Rounding CudaKernels::ProductRounding() const {
+  const cuda::ScoreOperand operand = ScoreOperandOf(type_);
+  return {.bf16 = operand == cuda::ScoreOperand::kBf16, .f16 = operand == cuda::ScoreOperand::kF16};
+}
+
 size_t CudaKernels::PackedLstmFloats(int64_t hidden) const {
   return cuda::PackedLstmFloats(hidden);
 }

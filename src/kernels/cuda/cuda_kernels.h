@@ -29,6 +29,7 @@ class CudaKernels final : public Kernels {
   void PackInt8(const int8_t* from, const float* scales, int64_t row, int64_t rows, const Weight& w,
                 std::byte* packed) const override;
   Rounding InputRounding(WeightType type) const override;
+  Rounding ProductRounding() const override;
   size_t PackedLstmFloats(int64_t hidden) const override;
   void PackLstm(const float* from, int64_t row, int64_t rows, int64_t hidden,
                 float* packed) const override;

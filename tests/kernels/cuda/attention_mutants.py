@@ -76,8 +76,8 @@ FLAGS = ("-std=c++20 -O1 -g1 -fno-pie -Wno-unknown-pragmas -ffp-contract=off "
          f"-I{ROOT}/tests/support/cuda -I{ROOT}/src -I{ROOT}/include -I{ROOT}/tests").split()
 SOURCES = """src/kernels/cuda/attention.cu src/kernels/cuda/attention_f32.cu tests/support/cuda/emu.cc
 tests/support/cuda/fake_cuda.cc tests/kernels/cuda/attention_test.cc
-tests/kernels/cuda/attention_mma_test.cc tests/support/kernel_sets.cc
-tests/support/reference_kernels.cc src/base/check.cc src/kernels/host_copies.cc
+tests/kernels/cuda/attention_mma_test.cc src/doctor/operands.cc
+src/doctor/reference_kernels.cc src/base/check.cc src/kernels/host_copies.cc
 src/kernels/rounding.cc src/weights/dtype.cc""".split()
 COMPILER = (["ccache"] if shutil.which("ccache") else []) + ["g++"]
 

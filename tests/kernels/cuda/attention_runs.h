@@ -8,10 +8,10 @@
 #include <optional>
 #include <vector>
 
-#include "kernels/attention_cases.h"
+#include "doctor/attention_cases.h"
+#include "doctor/reference_kernels.h"
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/device_arrays.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 

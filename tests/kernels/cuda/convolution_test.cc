@@ -5,8 +5,8 @@
 #include <fake_cuda.h>
 #include <gtest/gtest.h>
 
+#include "doctor/reference_kernels.h"
 #include "kernels/cuda/device_slice.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 namespace {

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "support/kernel_sets.h"
+#include "doctor/operands.h"
 
 namespace waterline {
 

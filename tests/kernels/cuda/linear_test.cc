@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "doctor/linear_cases.h"
+#include "doctor/operands.h"
+#include "doctor/reference_kernels.h"
 #include "fake_cuda.h"
 #include "kernels/cuda/device_arrays.h"
-#include "kernels/linear_cases.h"
 #include "kernels/rounding.h"
-#include "support/kernel_sets.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 namespace {

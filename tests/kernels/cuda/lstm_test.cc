@@ -9,9 +9,9 @@
 #include <cmath>
 #include <limits>
 
+#include "doctor/lstm_cases.h"
+#include "doctor/reference_kernels.h"
 #include "kernels/cuda/device_slice.h"
-#include "kernels/lstm_cases.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 namespace {

@@ -9,9 +9,9 @@
 #include <cstring>
 #include <limits>
 
+#include "doctor/reference_kernels.h"
+#include "doctor/rows_cases.h"
 #include "kernels/cuda/device_slice.h"
-#include "kernels/rows_cases.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 namespace {

@@ -11,9 +11,9 @@
 #include <functional>
 #include <limits>
 
+#include "doctor/reference_kernels.h"
+#include "doctor/span_scores_cases.h"
 #include "kernels/cuda/device_slice.h"
-#include "kernels/span_scores_cases.h"
-#include "support/reference_kernels.h"
 
 namespace waterline {
 namespace {

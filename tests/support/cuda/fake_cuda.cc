@@ -216,8 +216,20 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int) {
   if (cudaError_t e = Begin("cudaDeviceGetAttribute")) return e;
   const int sm = device.options.sm;
   switch (attr) {
+    case cudaDevAttrClockRate:
+      *value = 1410000;
+      break;
     case cudaDevAttrMultiProcessorCount:
       *value = device.options.sm_count;
+      break;
+    case cudaDevAttrEccEnabled:
+      *value = 1;
+      break;
+    case cudaDevAttrMemoryClockRate:
+      *value = 1215000;
+      break;
+    case cudaDevAttrGlobalMemoryBusWidth:
+      *value = 5120;
       break;
     case cudaDevAttrComputeCapabilityMajor:
       *value = sm / 10;
@@ -364,7 +376,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, enum cudaM
     if (cudaError_t e = Begin("cudaMemcpyAsync", bytes)) return e;
     return End(cudaErrorInvalidValue);
   }
-  return EnqueueWork("cudaMemcpyAsync", bytes, stream, [=] { std::memcpy(to, from, bytes); });
+  return EnqueueWork("cudaMemcpyAsync", bytes, stream, [=] {
+    if (bytes) std::memcpy(to, from, bytes);
+  });
 }
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
                               size_t width, size_t height, enum cudaMemcpyKind kind,
