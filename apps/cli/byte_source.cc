@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "byte_size.h"
+#include "interruption.h"
 
 namespace waterline::cli {
 namespace {
@@ -34,8 +35,8 @@ Result<void> CheckReadable(const std::string& path) {
   const int found = standard ? fstat(STDIN_FILENO, &status) : stat(path.c_str(), &status);
   if (found != 0 || (!standard && access(path.c_str(), R_OK) != 0)) return Failed(path, errno);
   if (!S_ISDIR(status.st_mode)) return {};
-  return Error{Code::kIo,
-               fmt::format("{}: is a directory; name the files in it", DisplayName(path))};
+  return Error{Code::kIo, fmt::format("{}: is a directory; --recursive reads the files in it",
+                                      DisplayName(path))};
 }
 
 Result<ByteSource> ByteSource::Open(const std::string& path) {
@@ -45,12 +46,34 @@ Result<ByteSource> ByteSource::Open(const std::string& path) {
   return ByteSource(descriptor, path);
 }
 
+ByteSource::ByteSource(int descriptor, std::string path)
+    : descriptor_(descriptor), path_(std::move(path)) {
+  struct stat status {};
+  regular_ = fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
+  if (regular_) opened_ = Look();
+}
+
+ByteSource::Stamp ByteSource::Look() const {
+  struct stat status {};
+  if (fstat(descriptor_, &status) != 0) return {};
+  return {status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
+bool ByteSource::Changed() const { return regular_ && Look() != opened_; }
+
 ByteSource::ByteSource(ByteSource&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::move(other.path_)),
+      regular_(other.regular_),
+      opened_(other.opened_),
+      position_(other.position_) {}
 
 ByteSource& ByteSource::operator=(ByteSource&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(path_, other.path_);
+  std::swap(regular_, other.regular_);
+  std::swap(opened_, other.opened_);
+  std::swap(position_, other.position_);
   return *this;
 }
 
@@ -59,13 +82,21 @@ ByteSource::~ByteSource() {
 }
 
 Result<size_t> ByteSource::Read(char* bytes, size_t size) {
-  ssize_t count = 0;
-  do {
-    count = read(descriptor_, bytes, size);
-    if (count < 0 && errno == EAGAIN) Ready(std::chrono::milliseconds(-1));
-  } while (count < 0 && (errno == EINTR || errno == EAGAIN));
-  if (count >= 0) return static_cast<size_t>(count);
-  return Failed(path_, errno);
+  while (true) {
+    if (!regular_) {
+      pollfd waits[] = {{descriptor_, POLLIN, 0}, {InterruptionDescriptor(), POLLIN, 0}};
+      if (poll(waits, 2, -1) < 0 && errno != EINTR) return Failed(path_, errno);
+      if (InterruptionSignal() != 0) {
+        return Error{Code::kCancelled, DisplayName(path_) + ": the program was asked to stop"};
+      }
+      if (waits[0].revents == 0) continue;
+    }
+    const ssize_t count = read(descriptor_, bytes, size);
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (count < 0) return Failed(path_, errno);
+    position_ += static_cast<uint64_t>(count);
+    return static_cast<size_t>(count);
+  }
 }
 
 bool ByteSource::Ready(std::chrono::milliseconds patience) const {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "waterline/result.h"
@@ -28,17 +29,36 @@ class ByteSource {
   ByteSource& operator=(ByteSource&& other) noexcept;
   ~ByteSource();
 
-  // Reads up to `size` bytes; blocks until there is one. 0: the end. Errors: kIo.
+  // Reads up to `size` bytes; blocks until there is one. 0: the end. Errors: kIo; kCancelled  while
+  // it waited, somebody asked the program to stop (interruption.h).
   Result<size_t> Read(char* bytes, size_t size);
+
+  // Bytes that were read.
+  uint64_t position() const { return position_; }
+
+  // Whether a regular file has another size or time of change than when it was opened.
+  bool Changed() const;
 
   // Whether Read would return at once, or does within `patience`. Always true for files on disk.
   bool Ready(std::chrono::milliseconds patience) const;
 
  private:
-  ByteSource(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  // What tells one state of a file from another.
+  struct Stamp {
+    int64_t size = 0;
+    int64_t seconds = 0;
+    int64_t nanoseconds = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+
+  ByteSource(int descriptor, std::string path);
+  Stamp Look() const;
 
   int descriptor_ = -1;
   std::string path_;
+  bool regular_ = false;
+  Stamp opened_;
+  uint64_t position_ = 0;
 };
 
 // All of `path`. Errors: those of Open and Read; kInvalidArgument  more than `max_bytes`.

@@ -16,6 +16,9 @@ struct ExtractArguments : RunArguments {  // No files: standard input.
   std::string format;                     // "" until it is known whether a terminal reads it.
   std::string output;
   std::string stats_json;  // "": not wanted.
+  std::string errors;      // "": no file.
+  bool resume = false;
+  bool restart = false;
   bool strict = false;
   bool stats = false;
   bool quiet = false;

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "annotation_format.h"
 #include "byte_source.h"
+#include "conll_format.h"
 #include "csv_format.h"
+#include "html_format.h"
 #include "jsonl_format.h"
 #include "pretty_format.h"
 
@@ -13,6 +16,11 @@ namespace waterline::cli {
 void FormatStart(const FormatOptions& options, std::string& out) {
   if (options.format == OutputFormat::kCsv) FormatCsvHeader(options, out);
   if (options.format == OutputFormat::kPretty) FormatLegend(options, out);
+  if (options.format == OutputFormat::kHtml) FormatHtmlStart(options, out);
+}
+
+void FormatEnd(const FormatOptions& options, std::string& out) {
+  if (options.format == OutputFormat::kHtml) FormatHtmlEnd(out);
 }
 
 void FormatDocument(const FormatOptions& options, const InputDocument& document,
@@ -24,6 +32,16 @@ void FormatDocument(const FormatOptions& options, const InputDocument& document,
       return FormatCsv(options, document, extraction, out);
     case OutputFormat::kPretty:
       return FormatPretty(options, document, extraction, out);
+    case OutputFormat::kConll:
+      return FormatConll(options, document, extraction, out);
+    case OutputFormat::kSpacy:
+      return FormatSpacy(options, document, extraction, out);
+    case OutputFormat::kProdigy:
+      return FormatProdigy(options, document, extraction, out);
+    case OutputFormat::kHtml:
+      return FormatHtml(options, document, extraction, out);
+    case OutputFormat::kBrat:
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
-// What was found in one text, as the output shows it: JSONL, CSV or text for people.
-// SPDX-License-Identifier: Apache-2.0
+// What was found in one text, as the output shows it: for programs, for annotation tools, for
+// people. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
@@ -12,19 +12,24 @@
 
 namespace waterline::cli {
 
-enum class OutputFormat { kPretty, kJsonl, kCsv };
+enum class OutputFormat { kPretty, kJsonl, kCsv, kConll, kSpacy, kProdigy, kBrat, kHtml };
 
 struct FormatOptions {
   OutputFormat format = OutputFormat::kJsonl;
-  std::vector<std::string> files;      // Of the input; "-" is standard input.
-  std::vector<Label> labels;           // Of the run: what Entity::label counts,
-  std::vector<std::string> relations;  // and Relation::relation; of texts without their own.
-  bool colour = false;                 // kPretty: with ANSI colours instead of brackets.
-  int columns = 0;                     // kPretty: lines are wrapped there; 0: not at all.
+  std::vector<std::string> files;          // Of the input; "-" is standard input.
+  std::vector<Label> labels;               // Of the run: what Entity::label counts,
+  std::vector<std::string> relations;      // and Relation::relation; of texts without their own.
+  Offsets offsets = Offsets::kCodePoints;  // What the offsets of entities and words count.
+  bool overlapping = false;                // Entities may lie inside others.
+  std::string text_field = "text";         // Of the input, where it has fields.
+  bool colour = false;                     // kPretty: with ANSI colours instead of brackets.
+  int columns = 0;                         // kPretty: lines are wrapped there; 0: not at all.
 };
 
-// Appends to `out` what stands before the first document: the header of CSV, the legend of colours.
+// Appends to `out` what stands before the first document: the header of CSV, the legend of colours,
+// the head of HTML; and what stands behind the last.
 void FormatStart(const FormatOptions& options, std::string& out);
+void FormatEnd(const FormatOptions& options, std::string& out);
 
 // Appends one document. `extraction.error` is set when it was refused.
 //   kJsonl   one line; the fields of its JSON, as they stood there and in their order, or else
@@ -43,6 +48,21 @@ void FormatStart(const FormatOptions& options, std::string& out);
 //   kPretty  the text with its entities marked: [Ada](person 0.97); below it a line a relation:
 //            "  Ada -- works for 0.93 --> Acme"; a heading for each of several files. Control
 //            characters are shown as pictures.
+//   kConll   a line "-DOCSTART-\tO", then a line a word with a tab and B-label, I-label or O
+//   (IOB2);
+//            words are those of tagged_words.h; white space in words and labels becomes "_". A
+//            blank line follows where a line of the text ends outside of entities, and the
+//            document.
+//   kSpacy   one line, as spaCy's Doc.from_json reads it: {"text", "ents": [{"start", "end",
+//            "label", "score"}], "tokens": [{"id", "start", "end"}]}; where entities may overlap,
+//            "spans": {"sc": [...]} instead of "ents".
+//   kProdigy one line, as Prodigy reads it: {"text", the other fields of the input, "spans":
+//            [{"start", "end", "label", "score", "token_start", "token_end"}], "tokens": [{"text",
+//            "start", "end", "id", "ws"}], "meta": {"file", "line"} unless the input has one}.
+//   kHtml    an article of a page: the text with its entities in colour, below it its relations.
+//            The page has a legend that shows and hides labels, and a slider for the least score.
+//   kBrat    nothing: brat_format.h writes files.
+// Of kConll, kSpacy, kProdigy and kBrat refused and blank documents are left out.
 void FormatDocument(const FormatOptions& options, const InputDocument& document,
                     const Extraction& extraction, std::string& out);
 

@@ -17,11 +17,12 @@ struct InputDocument {
   size_t file = 0;   // Index into the files of the run.
   int64_t line = 0;  // From 1; 0 when the document is the whole file.
   std::string text;
-  std::string json;                 // The line of JSONL, else empty.
+  std::string json;                 // The line of JSONL, or a record of CSV as one; else empty.
   std::vector<JsonField> fields;    // Of `json`.
   DocumentSettings settings;        // Of its own.
   bool blank = false;               // A blank line of JSONL, which stays one.
   std::optional<std::string> flaw;  // Why there is no text.
+  bool lost_file = false;           // It stands for what could not be read of its file.
 };
 
 }  // namespace waterline::cli

@@ -8,6 +8,7 @@
 #include "diagnostics.h"
 #include "doctor_command.h"
 #include "embed_command.h"
+#include "eval_command.h"
 #include "exit_status.h"
 #include "extract_arguments.h"
 #include "extract_command.h"
@@ -18,8 +19,14 @@
 namespace waterline::cli {
 namespace {
 
-std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, plan, inspect, embed-labels, pack or doctor";
+std::string DescribeNoCommand(const CLI::App& program) {
+  std::string commands;
+  for (const CLI::App* command : program.get_subcommands(nullptr)) {
+    commands += (commands.empty() ? "it is " : ", ") + command->get_name();
+  }
+  const size_t last = commands.rfind(", ");
+  commands.replace(last, 2, " or ");
+  const std::vector<std::string> words = program.remaining();
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -37,6 +44,10 @@ int Main(int count, char** arguments) {
   CLI::App* extract_command =
       program.add_subcommand("extract", "Find entities in texts: files, JSONL, standard input");
   AddExtractFlags(*extract_command, extract);
+  EvalArguments eval;
+  CLI::App* eval_command =
+      program.add_subcommand("eval", "Tell how well a model finds what people found");
+  AddEvalFlags(*eval_command, eval);
   PlanArguments plan;
   CLI::App* plan_command =
       program.add_subcommand("plan", "Tell what a run would take, without running the model");
@@ -64,12 +75,13 @@ int Main(int count, char** arguments) {
     return program.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     const auto chosen = program.get_subcommands();
-    PrintError(chosen.empty() ? DescribeNoCommand(program.remaining()) : error.what());
+    PrintError(chosen.empty() ? DescribeNoCommand(program) : error.what());
     PrintNote("see waterline " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
               "--help");
     return kFatal;
   }
   if (extract_command->parsed()) return RunExtract(extract, start);
+  if (eval_command->parsed()) return RunEval(eval);
   if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
   if (doctor_command->parsed()) return RunDoctorCommand(doctor);

@@ -3,18 +3,26 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace waterline::cli {
 namespace {
+
+uint32_t Crc(uint32_t before, const char* bytes, size_t size) {
+  return static_cast<uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes), size));
+}
 
 // The permissions of a new file. Reading the mask means setting it; no other thread runs yet.
 mode_t NewFileMode() {
@@ -25,7 +33,17 @@ mode_t NewFileMode() {
 
 }  // namespace
 
-Result<OutputFile> OutputFile::Open(const std::string& path) {
+Result<OutputFile> OutputFile::Open(const std::string& path) { return OpenAs(path, false); }
+
+Result<OutputFile> OutputFile::OpenResumable(const std::string& path) { return OpenAs(path, true); }
+
+std::string OutputFile::PartialOf(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  return (error ? path : target.string()) + ".partial";
+}
+
+Result<OutputFile> OutputFile::OpenAs(const std::string& path, bool resumable) {
   if (path.empty() || path == "-") return OutputFile(STDOUT_FILENO, "standard output");
   struct stat status {};
   const bool exists = stat(path.c_str(), &status) == 0;
@@ -36,6 +54,7 @@ Result<OutputFile> OutputFile::Open(const std::string& path) {
   }
 
   OutputFile file(-1, path);
+  file.resumable_ = resumable;
   if (exists) {
     if (access(path.c_str(), W_OK) != 0) return file.Failed(errno);
     std::error_code error;
@@ -43,32 +62,55 @@ Result<OutputFile> OutputFile::Open(const std::string& path) {
     if (error) return file.Failed(error.value());
     file.name_ = target.string();
   }
-  std::string partial = file.name_ + ".partial-XXXXXX";
-  file.descriptor_ = mkostemp(partial.data(), O_CLOEXEC);
-  if (file.descriptor_ < 0) return file.Failed(errno);
-  file.partial_ = partial;
+  if (Result<void> opened = file.OpenPartial(); !opened.ok()) return opened.error();
   const mode_t mode = exists ? status.st_mode & 07777 : NewFileMode();
   if (fchmod(file.descriptor_, mode) != 0) return file.Failed(errno);
   return file;
+}
+
+Result<void> OutputFile::OpenPartial() {
+  if (!resumable_) {
+    std::string partial = name_ + ".partial-XXXXXX";
+    descriptor_ = mkostemp(partial.data(), O_CLOEXEC);
+    if (descriptor_ < 0) return Failed(errno);
+    partial_ = partial;
+    return {};
+  }
+  const std::string partial = name_ + ".partial";
+  descriptor_ = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor_ < 0) return Failed(errno);
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("{}: another run is writing it (it holds {})", name_, partial)};
+  }
+  partial_ = partial;
+  return {};
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       name_(std::move(other.name_)),
       partial_(std::exchange(other.partial_, {})),
-      reader_gone_(other.reader_gone_) {}
+      mark_(other.mark_),
+      reader_gone_(other.reader_gone_),
+      resumable_(other.resumable_),
+      kept_(other.kept_) {}
 
 OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(name_, other.name_);
   std::swap(partial_, other.partial_);
+  std::swap(mark_, other.mark_);
   std::swap(reader_gone_, other.reader_gone_);
+  std::swap(resumable_, other.resumable_);
+  std::swap(kept_, other.kept_);
   return *this;
 }
 
 OutputFile::~OutputFile() {
+  // The lock goes with the descriptor, so the file goes first.
+  if (!partial_.empty() && !kept_) unlink(partial_.c_str());
   if (descriptor_ > STDOUT_FILENO) close(descriptor_);
-  if (!partial_.empty()) unlink(partial_.c_str());
 }
 
 Error OutputFile::Failed(int error) const {
@@ -83,8 +125,38 @@ Result<void> OutputFile::Write(std::string_view bytes) {
       reader_gone_ = errno == EPIPE;
       return Failed(errno);
     }
-    bytes.remove_prefix(static_cast<size_t>(count));
+    const auto written = static_cast<size_t>(count);
+    if (resumable_) {
+      mark_.bytes += written;
+      mark_.crc = Crc(mark_.crc, bytes.data(), written);
+    }
+    bytes.remove_prefix(written);
   }
+  return {};
+}
+
+Result<void> OutputFile::Rewind(const OutputMark& mark) {
+  OutputMark found;
+  std::vector<char> chunk(1 << 16);
+  if (lseek(descriptor_, 0, SEEK_SET) != 0) return Failed(errno);
+  while (found.bytes < mark.bytes) {
+    const size_t wanted = std::min<uint64_t>(chunk.size(), mark.bytes - found.bytes);
+    const ssize_t count = read(descriptor_, chunk.data(), wanted);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Failed(errno);
+    if (count == 0) break;
+    found.bytes += static_cast<uint64_t>(count);
+    found.crc = Crc(found.crc, chunk.data(), static_cast<size_t>(count));
+  }
+  if (found.bytes != mark.bytes || found.crc != mark.crc) {
+    return Error{Code::kInvalidArgument,
+                 fmt::format("{}: does not begin with what the interrupted run wrote", partial_)};
+  }
+  const auto end = static_cast<off_t>(mark.bytes);
+  if (ftruncate(descriptor_, end) != 0 || lseek(descriptor_, end, SEEK_SET) != end) {
+    return Failed(errno);
+  }
+  mark_ = mark;
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "byte_size.h"
 #include "document_settings.h"
 #include "flag_values.h"
+#include "text_decoder.h"
 #include "utf8_text.h"
 
 namespace waterline::cli {
@@ -23,7 +24,7 @@ std::string AddIgnored(const std::string& text, RunArguments& arguments) {
       return "'" + ShowName(name) +
              "' is no field that sets something; those are labels, threshold, relations, words";
     }
-    arguments.ignored_fields.push_back(name);
+    arguments.read.ignored_fields.push_back(name);
     at = end + 1;
   }
   return {};
@@ -209,37 +210,78 @@ std::vector<CLI::Option*> AddTextFlags(CLI::App& command, const std::string& nam
   const std::string first = names.substr(0, names.find(','));
   CLI::Option* kind = AddChoice<InputKind>(command, names,
                                            "What the input is: auto (by file name), text, lines, "
-                                           "jsonl",
+                                           "jsonl,\ncsv or tsv",
                                            {{"auto", InputKind::kAuto},
                                             {"text", InputKind::kText},
                                             {"lines", InputKind::kLines},
-                                            {"jsonl", InputKind::kJsonl}},
-                                           arguments.input);
+                                            {"jsonl", InputKind::kJsonl},
+                                            {"csv", InputKind::kCsv},
+                                            {"tsv", InputKind::kTsv}},
+                                           arguments.read.kind);
   CLI::Option* lines = command.add_flag_callback(
       "--lines",
       [&arguments, first] {
-        const bool other =
-            arguments.input != InputKind::kAuto && arguments.input != InputKind::kLines;
-        if (other) throw CLI::ValidationError("--lines and " + first + " say different things");
-        arguments.input = InputKind::kLines;
+        const InputKind kind_given = arguments.read.kind;
+        if (kind_given != InputKind::kAuto && kind_given != InputKind::kLines) {
+          throw CLI::ValidationError("--lines and " + first + " say different things");
+        }
+        arguments.read.kind = InputKind::kLines;
       },
       "Each line is a text: " + first + " lines");
-  CLI::Option* field = AddParsed(
-      command, "--text-field", "Field of the JSON that holds the text (text)",
-      [&arguments](const std::string& text) {
-        arguments.text_field = text;
-        return IsUtf8(text) ? std::string() : "is not UTF-8: " + DescribeInvalidUtf8(text);
-      });
+  const auto name = [&command](const char* flag, const char* help, std::string& to) {
+    return AddParsed(command, flag, help, [&to](const std::string& text) {
+      to = text;
+      return IsUtf8(text) ? std::string() : "is not UTF-8: " + DescribeInvalidUtf8(text);
+    });
+  };
+  CLI::Option* field =
+      name("--text-field", "Field of the JSON, or column of the CSV, that holds the text (text)",
+           arguments.read.text_field);
+  CLI::Option* id = name("--id-field", "Field or column of ids, of which a second one is told (id)",
+                         arguments.read.id_field);
   CLI::Option* ignored =
       AddParsed(command, "--ignore-fields",
                 "Fields of the JSON that set nothing for their text, between commas: of\n"
                 "labels, threshold, relations and words",
                 [&arguments](const std::string& text) { return AddIgnored(text, arguments); });
-  kind->option_text("KIND")->group("Input");
-  lines->group("Input");
-  field->option_text("NAME")->group("Input");
-  ignored->option_text("A,B,...")->group("Input");
-  return {kind, lines, field, ignored};
+  CLI::Option* delimiter =
+      AddParsed(command, "--delimiter", "What stands between the columns of CSV (,)",
+                [&arguments](const std::string& text) {
+                  const bool one = text.size() == 1 && text != "\"" && text != "\n" && text != "\r";
+                  if (one) arguments.read.delimiter = text[0];
+                  return one ? std::string() : "'" + ShowName(text) + "' is not one character";
+                });
+  CLI::Option* encoding =
+      AddParsed(command, "--encoding",
+                "What files without a byte-order mark are written in (utf-8), as\n"
+                "windows-1252, utf-16le or shift_jis",
+                [&arguments](const std::string& text) {
+                  arguments.read.encoding = text;
+                  const Result<void> known = CheckEncoding(text);
+                  return known.ok() ? std::string() : known.error().message;
+                });
+  CLI::Option* recursive =
+      command.add_flag("--recursive,-R", arguments.search.recursive,
+                       "Read the files in directories, and in those below them");
+  CLI::Option* include =
+      command.add_option("--include", arguments.search.include,
+                         "Names of files that are read there, as '*.log'; may be given several\n"
+                         "times; without it those of text, Markdown, JSONL, CSV and TSV");
+  CLI::Option* exclude =
+      command.add_option("--exclude", arguments.search.exclude,
+                         "Names of files and directories that are left out there");
+  kind->option_text("KIND");
+  field->option_text("NAME");
+  id->option_text("NAME");
+  ignored->option_text("A,B,...");
+  delimiter->option_text("C");
+  encoding->option_text("NAME");
+  include->option_text("GLOB")->allow_extra_args(false);
+  exclude->option_text("GLOB")->allow_extra_args(false);
+  std::vector<CLI::Option*> options = {kind,      lines,    field,     id,      ignored,
+                                       delimiter, encoding, recursive, include, exclude};
+  for (CLI::Option* option : options) option->group("Input");
+  return options;
 }
 
 }  // namespace waterline::cli

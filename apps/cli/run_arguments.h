@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "document_reader.h"
+#include "input_files.h"
 #include "waterline/engine.h"
 
 namespace CLI {
@@ -27,9 +28,9 @@ struct RunArguments {
   std::string relations_file;
   EngineOptions engine;
   ExtractOptions extract;
-  InputKind input = InputKind::kAuto;
-  std::string text_field = "text";
-  std::vector<std::string> ignored_fields;  // Of kSettingFields.
+  // How the input is read; its max_bytes follows from the budget.
+  ReadOptions read;
+  FileSearch search;
 };
 
 // The declaring functions: `command` fills what they are given when it parses; both must live as
@@ -59,8 +60,8 @@ std::vector<CLI::Option*> AddRelationFlags(CLI::App& command, RunArguments& argu
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments);
 CLI::Option* AddOffsetsFlag(CLI::App& command, RunArguments& arguments);
 
-// The kind of the input under `names`, --lines, --text-field and --ignore-fields. Returns the
-// options.
+// The kind of the input under `names`, --lines, --text-field, --id-field, --ignore-fields,
+// --delimiter, --encoding, --recursive, --include and --exclude. Returns the options.
 std::vector<CLI::Option*> AddTextFlags(CLI::App& command, const std::string& names,
                                        RunArguments& arguments);
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <string_view>
@@ -20,17 +21,18 @@ constexpr size_t kMaxTextBytes = 64 << 20;
 constexpr size_t kTextsOfBudget = 4;
 
 ReadOptions ReadAs(const RunArguments& arguments, size_t memory_budget) {
-  return {.kind = arguments.input,
-          .text_field = arguments.text_field,
-          .ignored_fields = arguments.ignored_fields,
-          .max_bytes = std::min(memory_budget / kTextsOfBudget, kMaxTextBytes)};
+  ReadOptions options = arguments.read;
+  options.max_bytes = std::min(memory_budget / kTextsOfBudget, kMaxTextBytes);
+  return options;
 }
 
 // Whether texts without --labels may be given some: by lines of JSONL, or a file of vectors.
-bool MayHaveOwnLabels(const RunArguments& arguments) {
-  if (!arguments.label_vectors.empty() || arguments.input == InputKind::kJsonl) return true;
-  return arguments.input == InputKind::kAuto &&
-         std::any_of(arguments.files.begin(), arguments.files.end(), IsJsonlName);
+bool MayHaveOwnLabels(const RunArguments& arguments, const std::vector<std::string>& files) {
+  const InputKind kind = arguments.read.kind;
+  if (!arguments.label_vectors.empty() || kind == InputKind::kJsonl) return true;
+  return kind == InputKind::kAuto && std::any_of(files.begin(), files.end(), [](const auto& file) {
+           return KindOfName(file) == InputKind::kJsonl;
+         });
 }
 
 }  // namespace
@@ -42,8 +44,15 @@ void WarnOfDuplicates(std::string_view what, const std::vector<std::string>& nam
 }
 
 std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet) {
+  Result<InputFiles> found = FindInputFiles(arguments.files, arguments.search);
+  if (!found.ok()) {
+    PrintError(found.error().message);
+    return std::nullopt;
+  }
   Result<LabelList> labels = ReadLabels(arguments.labels, arguments.labels_file);
-  if (labels.ok() && labels->labels.empty() && !MayHaveOwnLabels(arguments)) labels = NoLabels();
+  if (labels.ok() && labels->labels.empty() && !MayHaveOwnLabels(arguments, found->files)) {
+    labels = NoLabels();
+  }
   if (!labels.ok()) {
     PrintError(labels.error().message);
     return std::nullopt;
@@ -57,13 +66,22 @@ std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet) 
     WarnOfDuplicates("label", labels->duplicates);
     WarnOfDuplicates("relation", relations->duplicates);
   }
-  RunInput input{.files = arguments.files,
+  RunInput input{.files = std::move(found->files),
                  .labels = std::move(labels->labels),
                  .relations = std::move(relations->relations),
+                 .unreadable = std::move(found->unreadable),
                  .vectors = {}};
-  if (input.files.empty()) input.files.emplace_back("-");
+  if (arguments.files.empty()) input.files.emplace_back("-");
+  for (const Error& error : input.unreadable) PrintNote(error.message);
+  if (found->passed_over > 0 && !quiet) {
+    const bool one = found->passed_over == 1;
+    PrintNote(fmt::format("{} {} passed over; --include says what is read", found->passed_over,
+                          one ? "file of another name was" : "files of other names were"));
+  }
   bool readable = true;
-  for (const std::string& file : input.files) {
+  for (const std::string& file : arguments.files) {
+    // A pattern stands for files that were just seen.
+    if (std::find(input.files.begin(), input.files.end(), file) == input.files.end()) continue;
     if (const Result<void> checked = CheckReadable(file); !checked.ok()) {
       PrintError(checked.error().message);
       readable = false;
@@ -88,12 +106,52 @@ InputWindows::InputWindows(const RunArguments& arguments, const RunInput& input,
                            size_t memory_budget)
     : reader_(input.files, ReadAs(arguments, memory_budget)), has_labels_(!input.labels.empty()) {}
 
-Result<bool> InputWindows::Next() {
+void InputWindows::Digest(const InputDocument& document) {
+  const auto add = [this](const void* bytes, size_t size) {
+    digest_ = static_cast<uint32_t>(crc32_z(digest_, static_cast<const Bytef*>(bytes), size));
+  };
+  add(&document.file, sizeof(document.file));
+  add(&document.line, sizeof(document.line));
+  const std::string& bytes = document.json.empty() ? document.text : document.json;
+  add(bytes.data(), bytes.size());
+}
+
+Result<bool> InputWindows::Read() {
   if (Result<void> read = reader_.ReadWindow(documents_); !read.ok()) return read.error();
+  return !documents_.empty();
+}
+
+Result<void> InputWindows::Skip(int64_t count, uint32_t digest) {
+  while (count > 0) {
+    const Result<bool> more = Read();
+    if (!more.ok()) return more.error();
+    const int64_t skipped = std::min(count, static_cast<int64_t>(documents_.size()));
+    for (int64_t i = 0; i < skipped; ++i) Digest(documents_[static_cast<size_t>(i)]);
+    count -= skipped;
+    documents_.erase(documents_.begin(), documents_.begin() + skipped);
+    if (!*more) break;
+  }
+  ready_ = !documents_.empty();
+  if (count == 0 && digest_ == digest) return {};
+  return Error{Code::kInvalidArgument,
+               "--resume: the input is not what it was when the run was interrupted"};
+}
+
+Result<bool> InputWindows::Next() {
+  if (!std::exchange(ready_, false)) {
+    const Result<bool> more = Read();
+    if (!more.ok() || !*more) return more;
+  }
+  FillTexts();
+  return true;
+}
+
+void InputWindows::FillTexts() {
   texts_.clear();
   places_.clear();
   for (size_t i = 0; i < documents_.size(); ++i) {
     InputDocument& document = documents_[i];
+    Digest(document);
     if (document.flaw || document.blank) continue;
     const DocumentSettings& own = document.settings;
     if (!has_labels_ && own.labels == nullptr) {
@@ -107,7 +165,6 @@ Result<bool> InputWindows::Next() {
                       .words = own.words ? &*own.words : nullptr});
     places_.push_back(i);
   }
-  return !documents_.empty();
 }
 
 std::optional<Error> InputWindows::FlawOf(size_t index) const {

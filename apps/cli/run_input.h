@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct RunInput {
   std::vector<std::string> files;  // At least one; "-" is standard input.
   std::vector<Label> labels;       // May be empty where lines of JSONL may have their own.
   std::vector<std::string> relations;
+  std::vector<Error> unreadable;        // Directories that were to be walked.
   std::optional<LabelVectors> vectors;  // Once they are loaded or made.
 };
 
@@ -43,8 +45,18 @@ class InputWindows {
   InputWindows(const RunArguments& arguments, const RunInput& input, size_t memory_budget);
 
   // Goes on to the next window; false: there is none. Ends the life of what the others returned.
-  // Errors: kNotFound, kIo  a file that can no longer be read.
+  // Errors: kCancelled  the program was asked to stop while it waited for input.
   Result<bool> Next();
+
+  // Goes past the next `count` documents, which become no windows, and begins the next window
+  // behind them. To be called before Next. Errors: as Next; kInvalidArgument  there are fewer, or
+  // they are not those whose digest() was `digest`.
+  Result<void> Skip(int64_t count, uint32_t digest);
+
+  // Of all documents so far, those of the window included: a CRC-32 of their places and bytes.
+  uint32_t digest() const { return digest_; }
+
+  DocumentReader& reader() { return reader_; }
 
   const std::vector<InputDocument>& documents() const { return documents_; }
   // What the engine is given: the documents that are neither flawed nor blank, with their settings.
@@ -55,8 +67,14 @@ class InputWindows {
   std::optional<Error> FlawOf(size_t index) const;
 
  private:
+  Result<bool> Read();
+  void Digest(const InputDocument& document);
+  void FillTexts();
+
   DocumentReader reader_;
-  bool has_labels_;  // The run has.
+  uint32_t digest_ = 0;
+  bool ready_ = false;  // documents_ holds what Skip left of a window.
+  bool has_labels_;     // The run has.
   std::vector<InputDocument> documents_;
   std::vector<Document> texts_;
   std::vector<size_t> places_;

@@ -8,6 +8,7 @@
 #include "byte_size.h"
 #include "engine_stats_json.h"
 #include "json_writer.h"
+#include "progress.h"
 #include "report_table.h"
 
 namespace waterline::cli {
@@ -77,6 +78,7 @@ std::string FormatStatistics(const RunTotals& totals, const EngineStats& engine)
   table.Count("entities", totals.entities);
   if (totals.relations) table.Count("relations", *totals.relations);
   table.Count("texts in windows", totals.windowed);
+  table.Count("files lost", totals.lost_files);
   table.Row("texts cut", fmt::format("{} ({} words not read)", FormatCount(totals.cut),
                                      FormatCount(totals.words_cut)));
   table.Heading("time");
@@ -109,6 +111,10 @@ std::string FormatStatisticsJson(const RunTotals& totals, const EngineStats& eng
   json.IntField("windowed_texts", totals.windowed);
   json.IntField("cut_texts", totals.cut);
   json.IntField("words_cut", totals.words_cut);
+  json.IntField("lost_files", totals.lost_files);
+  json.IntField("changed_files", totals.changed_files);
+  json.IntField("replaced_texts", totals.replaced);
+  json.IntField("repeated_ids", totals.repeated_ids);
   seconds("load_seconds", totals.load_seconds);
   if (totals.first_entity_seconds) seconds("first_entity_seconds", *totals.first_entity_seconds);
   seconds("extract_seconds", totals.extract_seconds);
@@ -134,9 +140,29 @@ std::string FormatStatisticsJson(const RunTotals& totals, const EngineStats& eng
   return text;
 }
 
-std::string DescribeRefused(const RunTotals& totals) {
-  return fmt::format("{} of {} {} refused", FormatCount(totals.refused), Texts(totals.texts),
-                     totals.refused == 1 ? "was" : "were");
+std::string DescribeTrouble(const RunTotals& totals) {
+  std::string trouble;
+  const auto add = [&](int64_t count, const std::string& what) {
+    if (count > 0) trouble += (trouble.empty() ? "" : "; ") + what;
+  };
+  const auto files = [](int64_t count) {
+    return fmt::format("{} {}", FormatCount(count), count == 1 ? "file" : "files");
+  };
+  add(totals.refused, fmt::format("{} of {} {} refused", FormatCount(totals.refused),
+                                  Texts(totals.texts), totals.refused == 1 ? "was" : "were"));
+  add(totals.lost_files, fmt::format("{} could not be read to the end", files(totals.lost_files)));
+  add(totals.changed_files, fmt::format("{} changed meanwhile", files(totals.changed_files)));
+  add(totals.replaced,
+      fmt::format("{} had bytes that are not valid in their encoding", Texts(totals.replaced)));
+  add(totals.repeated_ids,
+      fmt::format("{} had an id that was there before", Texts(totals.repeated_ids)));
+  return trouble;
+}
+
+std::string DescribeWork(const RunTotals& totals) {
+  return fmt::format("{}, {} {} in {}", Texts(totals.texts), FormatCount(totals.entities),
+                     totals.entities == 1 ? "entity" : "entities",
+                     FormatClock(totals.total_seconds));
 }
 
 std::string DescribeCut(const RunTotals& totals) {

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <simdjson.h>
+#include <unicode/utf8.h>
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace waterline::cli {
 namespace {
@@ -23,9 +25,6 @@ size_t Decode(std::string_view text, size_t at, utf8proc_int32_t& code) {
 bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 std::string DescribeInvalidUtf8(std::string_view text) {
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    return "it starts as UTF-16 does; convert it with iconv -f UTF-16 -t UTF-8";
-  }
   size_t at = 0;
   utf8proc_int32_t code = 0;
   while (at < text.size()) {
@@ -34,6 +33,27 @@ std::string DescribeInvalidUtf8(std::string_view text) {
     at += length;
   }
   return fmt::format("byte {} of it is not UTF-8", at);
+}
+
+int64_t ReplaceInvalidUtf8(std::string& text) {
+  if (IsUtf8(text)) return 0;
+  std::string valid;
+  valid.reserve(text.size() + 16);
+  int64_t replaced = 0;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    UChar32 code = 0;
+    U8_NEXT(bytes, at, text.size(), code);
+    if (code >= 0) {
+      valid.append(text, start, at - start);
+    } else {
+      ++replaced;
+      valid += "\uFFFD";
+    }
+  }
+  text = std::move(valid);
+  return replaced;
 }
 
 size_t DisplayWidth(std::string_view text) {

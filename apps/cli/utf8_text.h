@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,9 +13,12 @@ inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsUtf8(std::string_view text);
 
-// "byte 17 of it is not UTF-8", or "it starts as UTF-16 does; ..." where that is the likely cause.
-// Requires !IsUtf8(text).
+// "byte 17 of it is not UTF-8". Requires !IsUtf8(text).
 std::string DescribeInvalidUtf8(std::string_view text);
+
+// Puts U+FFFD in the place of what is not UTF-8, as Python's errors="replace" does: one for each
+// maximal part of a character. Returns how many.
+int64_t ReplaceInvalidUtf8(std::string& text);
 
 // Columns that `text` takes on a terminal. Requires IsUtf8(text).
 size_t DisplayWidth(std::string_view text);

@@ -91,15 +91,121 @@ TEST(DocumentReader, RefusesWhatIsTooLongAndGoesOn) {
   EXPECT_THAT(*ReadEverything(reader)[0].flaw, HasSubstr("longer than 1000 B"));
 }
 
-TEST(DocumentReader, RefusesWhatIsNotUtf8) {
+TEST(DocumentReader, ReplacesWhatIsNotUtf8AndTellsOnce) {
   const Scratch scratch;
-  const std::string lines = scratch.File("a.txt", "a\nb\xFF\nc");
-  EXPECT_THAT(Read({lines}, Options(InputKind::kLines)), ElementsAre("0:1:a", "0:2!", "0:3:c"));
-  const std::string utf16 = scratch.File("b.txt", std::string("\xFF\xFE"
-                                                              "a\0",
-                                                              4));
-  DocumentReader reader({utf16}, Options());
-  EXPECT_THAT(*ReadEverything(reader)[0].flaw, HasSubstr("iconv -f UTF-16"));
+  const std::string lines = scratch.File("a.txt", "a\nb\xFF\nc\xE2\x82!\xC3");
+  DocumentReader reader({lines}, Options(InputKind::kLines));
+  const std::vector<InputDocument> documents = ReadEverything(reader);
+  ASSERT_EQ(documents.size(), 3u);
+  EXPECT_EQ(documents[1].text, "b\uFFFD");
+  EXPECT_EQ(documents[2].text, "c\uFFFD!\uFFFD");  // One for each maximal part, as Python.
+  EXPECT_EQ(reader.tally().replaced_texts, 2);
+  const std::vector<std::string> notes = reader.TakeNotes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_THAT(notes[0], HasSubstr("a.txt:2: it has bytes that are not UTF-8"));
+
+  const std::string jsonl = scratch.File("b.jsonl", "{\"text\":\"x\",\"id\":\"\xFF\"}\n");
+  EXPECT_THAT(Read({jsonl}, Options()), ElementsAre("0:1:x"));
+}
+
+TEST(DocumentReader, DecodesWhatIsDeclared) {
+  const Scratch scratch;
+  const std::string marked = scratch.File("a.txt", std::string("\xFF\xFE\xE9\0a\0", 6));
+  const std::string latin = scratch.File("b.txt", "caf\xE9");
+  ReadOptions options = Options();
+  options.encoding = "windows-1252";
+  EXPECT_THAT(Read({marked, latin}, options), ElementsAre("0:0:\u00E9a", "1:0:caf\u00E9"));
+  const std::string utf16 = scratch.File("c.csv", std::string("t\0e\0x\0t\0\n\0h\0i\0", 14));
+  options.encoding = "utf-16le";
+  EXPECT_THAT(Read({utf16}, options), ElementsAre("0:2:hi"));
+}
+
+TEST(DocumentReader, ReadsColumnsOfCsvByName) {
+  const Scratch scratch;
+  const std::string csv =
+      scratch.File("a.csv", "id,body\n1,\"one, \"\"two\"\"\nthree\"\n2,\"open\n3,x,y\n4,four\n");
+  ReadOptions options = Options();
+  options.text_field = "body";
+  EXPECT_THAT(Read({csv}, options),
+              ElementsAre("0:2:one, \"two\"\nthree", "0:4!", "0:5!", "0:6:four"));
+  const std::string tsv = scratch.File("b.tsv", "body\tid\none, two\t1\n");
+  const std::string semicolons = scratch.File("c.csv", "id;body\n1;a,b\n");
+  EXPECT_THAT(Read({tsv}, options), ElementsAre("0:2:one, two"));
+  options.delimiter = ';';
+  EXPECT_THAT(Read({semicolons}, options), ElementsAre("0:2:a,b"));
+  DocumentReader reader({csv}, Options());
+  const std::vector<InputDocument> lost = ReadEverything(reader);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_TRUE(lost[0].lost_file);
+  EXPECT_THAT(*lost[0].flaw, HasSubstr("no column \"text\" (it has \"id\", \"body\")"));
+}
+
+TEST(DocumentReader, MakesJsonOfCsvRecords) {
+  const Scratch scratch;
+  const std::string csv = scratch.File("a.csv", "id,text\n7,\"a \"\"b\"\"\"\n");
+  DocumentReader reader({csv}, Options());
+  const std::vector<InputDocument> documents = ReadEverything(reader);
+  ASSERT_EQ(documents.size(), 1u);
+  EXPECT_EQ(documents[0].json, R"({"id":"7","text":"a \"b\""})");
+  ASSERT_EQ(documents[0].fields.size(), 2u);
+  EXPECT_EQ(documents[0].fields[0].key.Of(documents[0].json), "\"id\"");
+  EXPECT_EQ(documents[0].fields[1].value.Of(documents[0].json), R"("a \"b\"")");
+}
+
+TEST(DocumentReader, LosesBinaryFilesAndGoesOn) {
+  const Scratch scratch;
+  const std::string binary = scratch.File("a.txt", std::string("ab\0c", 4));
+  const std::string pdf = scratch.File("b.jsonl", "%PDF-1.7\n");
+  const std::string text = scratch.File("c.txt", "fine");
+  EXPECT_THAT(Read({binary, pdf, text}, Options()), ElementsAre("0:0!", "1:0!", "2:0:fine"));
+}
+
+TEST(DocumentReader, TellsRepeatedIdsOfAFileOnce) {
+  const Scratch scratch;
+  const std::string file = scratch.File("a.jsonl",
+                                        "{\"id\":1,\"text\":\"a\"}\n{\"id\":2,\"text\":\"b\"}\n"
+                                        "{\"id\":1,\"text\":\"c\"}\n{\"id\":2,\"text\":\"d\"}\n");
+  DocumentReader reader({file, file}, Options());
+  EXPECT_EQ(ReadEverything(reader).size(), 8u);
+  EXPECT_EQ(reader.tally().repeated_ids, 4);
+  const std::vector<std::string> notes = reader.TakeNotes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_THAT(notes[0], HasSubstr("a.jsonl:3: its \"id\" 1 was there before"));
+}
+
+TEST(DocumentReader, NoticesAFileThatChangesWhileItIsRead) {
+  const Scratch scratch;
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += std::to_string(i) + "\n";
+  const std::string file = scratch.File("a.txt", many);
+  DocumentReader reader({file}, Options(InputKind::kLines));
+  std::vector<InputDocument> window;
+  ASSERT_TRUE(reader.ReadWindow(window).ok());
+  std::ofstream(file, std::ios::app) << "more\n";
+  ReadEverything(reader);
+  EXPECT_EQ(reader.tally().changed_files, 1);
+  const std::vector<std::string> notes = reader.TakeNotes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_THAT(notes[0], HasSubstr("changed while it was read"));
+}
+
+TEST(DocumentReader, ShardsHaveEachDocumentOnce) {
+  const Scratch scratch;
+  const std::string lines = scratch.File("a.jsonl", "{\"text\":\"0\"}\n\n{\"text\":\"2\"}\n");
+  const std::string one = scratch.File("b.txt", "3");
+  const std::string csv = scratch.File("c.csv", "text\n4\n5\n");
+  std::vector<std::string> all(6);
+  for (int64_t index = 0; index < 4; ++index) {
+    ReadOptions options = Options();
+    options.shard = {.index = index, .count = 4};
+    size_t at = static_cast<size_t>(index);
+    for (const std::string& document : Read({lines, one, csv}, options)) {
+      ASSERT_LT(at, all.size());
+      all[at] = document;
+      at += 4;
+    }
+  }
+  EXPECT_EQ(all, Read({lines, one, csv}, Options()));
 }
 
 TEST(DocumentReader, EndsWindowsByCountAndBytes) {
@@ -122,22 +228,16 @@ TEST(DocumentReader, EndsWindowsByCountAndBytes) {
   EXPECT_EQ(window.size(), 1u);
 }
 
-TEST(DocumentReader, SaysWhichFileIsMissing) {
-  DocumentReader reader({"/nowhere/at all.txt"}, Options());
-  std::vector<InputDocument> window;
-  const Result<void> read = reader.ReadWindow(window);
-  ASSERT_FALSE(read.ok());
-  EXPECT_EQ(read.error().code, Code::kNotFound);
-  EXPECT_THAT(read.error().message, HasSubstr("/nowhere/at all.txt"));
-}
-
-TEST(DocumentReader, RefusesAFolder) {
+TEST(DocumentReader, TakesAFileThatCannotBeReadForALostOne) {
   const Scratch scratch;
-  DocumentReader reader({scratch.Path("")}, Options());
-  std::vector<InputDocument> window;
-  const Result<void> read = reader.ReadWindow(window);
-  ASSERT_FALSE(read.ok());
-  EXPECT_THAT(read.error().message, HasSubstr("is a directory"));
+  const std::string text = scratch.File("a.txt", "fine");
+  DocumentReader reader({"/nowhere/at all.txt", scratch.Path(""), text}, Options());
+  const std::vector<InputDocument> documents = ReadEverything(reader);
+  ASSERT_EQ(documents.size(), 3u);
+  EXPECT_TRUE(documents[0].lost_file);
+  EXPECT_THAT(*documents[0].flaw, HasSubstr("/nowhere/at all.txt: cannot be read: No such file"));
+  EXPECT_THAT(*documents[1].flaw, HasSubstr("is a directory"));
+  EXPECT_EQ(documents[2].text, "fine");
 }
 
 TEST(DocumentReader, ReadsAPipeByteByByte) {

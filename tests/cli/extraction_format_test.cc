@@ -268,5 +268,82 @@ TEST(Pretty, HeadsEachOfSeveralFiles) {
   EXPECT_EQ(Format(options, second, Entities({})), "x\n");
 }
 
+// The same with offsets in code points, as these formats count.
+Entity Counted(size_t start, size_t end, size_t shift, int32_t label, float score) {
+  Entity entity = Found(start, end, label, score);
+  entity.start = start - shift;
+  entity.end = end - shift;
+  return entity;
+}
+
+TEST(FormatConll, TagsWords) {
+  const FormatOptions options = Options(OutputFormat::kConll);
+  Extraction extraction;
+  extraction.entities = {Found(0, 8, 0, 0.5f), Found(0, 3, 1, 0.25f), Found(9, 11, 1, 0.5f)};
+  EXPECT_EQ(Format(options, Text("Ada\nLove inX.\n\nEnd\n"), extraction),
+            "-DOCSTART-\tO\n\nAda\tB-person\nLove\tI-person\nin\tB-city,_\"big\"\nX\tO\n.\tO\n\n"
+            "End\tO\n\n");
+  EXPECT_EQ(Format(options, Text(""), {}), "-DOCSTART-\tO\n\n\n");
+  extraction.error = Error{Code::kInvalidArgument, "no"};
+  EXPECT_EQ(Format(options, Text("x"), extraction), "");
+}
+
+TEST(FormatConll, KeepsTheWordsOfTheInput) {
+  FormatOptions options = Options(OutputFormat::kConll);
+  InputDocument document = Text("\u00E9a b-c\U0001F44D");
+  document.settings.words = std::vector<TextSpan>{{0, 1}, {1, 4}, {5, 7}};
+  EXPECT_EQ(Format(options, document, {}),
+            "-DOCSTART-\tO\n\n\u00E9\tO\na_b\tO\nc\U0001F44D\tO\n\n");
+  options.offsets = Offsets::kUtf16;
+  document.settings.words = std::vector<TextSpan>{{5, 8}};
+  EXPECT_EQ(Format(options, document, {}), "-DOCSTART-\tO\n\nc\U0001F44D\tO\n\n");
+}
+
+TEST(FormatSpacy, WritesADocOfSpacy) {
+  FormatOptions options = Options(OutputFormat::kSpacy);
+  Extraction extraction;
+  extraction.entities = {Counted(3, 6, 1, 0, 0.5f)};
+  EXPECT_EQ(Format(options, Text("\u00E9 Ada!"), extraction),
+            "{\"text\":\"\u00E9 "
+            "Ada!\",\"ents\":[{\"start\":2,\"end\":5,\"label\":\"person\",\"score\":0.5}],"
+            "\"tokens\":[{\"id\":0,\"start\":0,\"end\":1},{\"id\":1,\"start\":2,\"end\":5},"
+            "{\"id\":2,\"start\":5,\"end\":6}]}\n");
+  options.overlapping = true;
+  EXPECT_EQ(
+      Format(options, Text("Ada"), {}),
+      "{\"text\":\"Ada\",\"spans\":{\"sc\":[]},\"tokens\":[{\"id\":0,\"start\":0,\"end\":3}]}\n");
+}
+
+TEST(FormatProdigy, KeepsOtherFields) {
+  const FormatOptions options = Options(OutputFormat::kProdigy);
+  Extraction extraction;
+  extraction.entities = {Counted(0, 8, 0, 0, 0.5f)};
+  EXPECT_EQ(
+      Format(options, Json("{\"id\": 7, \"text\":\"Ada Love.\", \"spans\":[]}"), extraction),
+      "{\"text\":\"Ada Love.\",\"id\":7,\"spans\":[{\"start\":0,\"end\":8,\"label\":\"person\","
+      "\"score\":0.5,\"token_start\":0,\"token_end\":1}],\"tokens\":[{\"text\":\"Ada\",\"start\":0,"
+      "\"end\":3,\"id\":0,\"ws\":true},{\"text\":\"Love\",\"start\":4,\"end\":8,\"id\":1,"
+      "\"ws\":false},{\"text\":\".\",\"start\":8,\"end\":9,\"id\":2,\"ws\":false}],"
+      "\"meta\":{\"file\":\"a.txt\",\"line\":1}}\n");
+}
+
+TEST(FormatHtml, NestsMarksAndEscapesText) {
+  const FormatOptions options = Options(OutputFormat::kHtml);
+  Extraction extraction;
+  extraction.entities = {Found(0, 3, 1, 0.25f), Found(0, 8, 0, 0.5f)};
+  EXPECT_EQ(Format(options, Text("Ada <Lo> & \x01"), extraction),
+            "<article>\n<h2>a.txt</h2>\n<p class=\"text\">"
+            "<mark style=\"--h:0\" data-label=\"person\" data-score=\"0.5000\">"
+            "<mark style=\"--h:137\" data-label=\"city, &quot;big&quot;\" data-score=\"0.2500\">Ada"
+            "<small>city, &quot;big&quot; 0.25</small></mark> &lt;Lo&gt;"
+            "<small>person 0.50</small></mark> &amp; \u2401</p>\n</article>\n");
+  std::string page;
+  FormatStart(options, page);
+  FormatEnd(options, page);
+  EXPECT_EQ(page.find("http"), std::string::npos);  // Nothing comes from elsewhere.
+  EXPECT_TRUE(page.starts_with("<!DOCTYPE html>"));
+  EXPECT_TRUE(page.ends_with("</html>\n"));
+}
+
 }  // namespace
 }  // namespace waterline::cli

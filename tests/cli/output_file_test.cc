@@ -78,5 +78,51 @@ TEST(OutputFile, ReportsAFullDevice) {
   EXPECT_FALSE(full->reader_gone());
 }
 
+TEST(OutputFile, GoesOnWhereAnEarlierProcessStood) {
+  const Scratch scratch;
+  const std::string path = scratch.Path("out");
+  OutputMark mark;
+  {
+    Result<OutputFile> file = OutputFile::OpenResumable(path);
+    ASSERT_TRUE(file.ok()) << file.error().message;
+    ASSERT_TRUE(file->resumable());
+    ASSERT_TRUE(file->Write("one ").ok());
+    mark = file->mark();
+    ASSERT_TRUE(file->Write("lost").ok());
+    file->Keep();
+  }
+  EXPECT_EQ(Scratch::Read(OutputFile::PartialOf(path)), "one lost");
+  Result<OutputFile> file = OutputFile::OpenResumable(path);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(file->Rewind(mark).ok());
+  ASSERT_TRUE(file->Write("two").ok());
+  EXPECT_EQ(file->mark().bytes, 7u);
+  ASSERT_TRUE(file->Commit().ok());
+  EXPECT_EQ(Scratch::Read(path), "one two");
+  EXPECT_EQ(scratch.Count(), 1u);
+}
+
+TEST(OutputFile, RefusesToGoOnWithOtherBytes) {
+  const Scratch scratch;
+  const std::string path = scratch.Path("out");
+  scratch.File("out.partial", "one!");
+  Result<OutputFile> file = OutputFile::OpenResumable(path);
+  ASSERT_TRUE(file.ok());
+  EXPECT_FALSE(file->Rewind({.bytes = 4, .crc = 1}).ok());
+  const Result<void> longer = file->Rewind({.bytes = 5, .crc = 1});
+  ASSERT_FALSE(longer.ok());
+  EXPECT_THAT(longer.error().message,
+              HasSubstr("does not begin with what the interrupted run wrote"));
+}
+
+TEST(OutputFile, IsWrittenByOneAtATime) {
+  const Scratch scratch;
+  const Result<OutputFile> one = OutputFile::OpenResumable(scratch.Path("out"));
+  ASSERT_TRUE(one.ok());
+  const Result<OutputFile> two = OutputFile::OpenResumable(scratch.Path("out"));
+  ASSERT_FALSE(two.ok());
+  EXPECT_THAT(two.error().message, HasSubstr("another run is writing it"));
+}
+
 }  // namespace
 }  // namespace waterline::cli

@@ -86,12 +86,13 @@ TEST(ExtractArguments, KnowTheKindOfTheInputByTwoNames) {
   for (const char* flag : {"--input", "--input-kind", "-i"}) {
     ExtractArguments arguments;
     ASSERT_EQ(Parse(arguments, {flag, "jsonl", "a.txt"}), "");
-    EXPECT_EQ(arguments.input, InputKind::kJsonl);
+    EXPECT_EQ(arguments.read.kind, InputKind::kJsonl);
     EXPECT_THAT(arguments.files, ElementsAre("a.txt"));
   }
   ExtractArguments arguments;
   EXPECT_THAT(Parse(arguments, {"--input-kind", "jsonl", "--lines"}), HasSubstr("--lines"));
-  EXPECT_THAT(Parse(arguments, {"--input", "xml"}), HasSubstr("auto, text, lines, jsonl"));
+  EXPECT_THAT(Parse(arguments, {"--input", "xml"}),
+              HasSubstr("auto, text, lines, jsonl, csv, tsv"));
   EXPECT_THAT(Parse(arguments, {"--stats-json", "-"}), HasSubstr("'-' is not a file"));
 }
 
@@ -109,7 +110,7 @@ TEST(ExtractArguments, ReadWhatIsLookedFor) {
   EXPECT_EQ(arguments.extract.labels_per_pass, 12);
   EXPECT_EQ(arguments.label_vectors, "v");
   EXPECT_EQ(arguments.engine.splitter, WordSplitter::kIcu);
-  EXPECT_THAT(arguments.ignored_fields, ElementsAre("labels", "words"));
+  EXPECT_THAT(arguments.read.ignored_fields, ElementsAre("labels", "words"));
   ASSERT_EQ(Parse(arguments, {"--labels-per-pass", "auto"}), "");
   EXPECT_EQ(arguments.extract.labels_per_pass, 0);
 }
@@ -137,7 +138,7 @@ TEST(PlanArguments, TakeTheModelAndTheInputApart) {
   EXPECT_EQ(arguments.model, "models/m");
   EXPECT_THAT(arguments.files, ElementsAre("a.jsonl", "-"));
   EXPECT_THAT(arguments.labels, ElementsAre("x,y"));
-  EXPECT_EQ(arguments.input, InputKind::kLines);
+  EXPECT_EQ(arguments.read.kind, InputKind::kLines);
   EXPECT_EQ(arguments.engine.threads, 2);
   EXPECT_TRUE(arguments.extract.truncate);
   EXPECT_TRUE(arguments.json);

@@ -73,5 +73,27 @@ TEST(FormatStatisticsJson, HoldsTheSameNumbers) {
   EXPECT_EQ(std::string_view(json["isa"]), "avx2");
 }
 
+TEST(DescribeTrouble, NamesEachKind) {
+  EXPECT_EQ(DescribeTrouble({.texts = 5}), "");
+  EXPECT_EQ(DescribeTrouble({.texts = 1000, .refused = 3}), "3 of 1,000 texts were refused");
+  EXPECT_EQ(
+      DescribeTrouble({.texts = 5,
+                       .refused = 1,
+                       .lost_files = 1,
+                       .replaced = 1,
+                       .repeated_ids = 2,
+                       .changed_files = 2}),
+      "1 of 5 texts was refused; 1 file could not be read to the end; 2 files changed meanwhile; "
+      "1 text had bytes that are not valid in their encoding; 2 texts had an id that was there "
+      "before");
+}
+
+TEST(DescribeWork, SaysWhatWasDone) {
+  EXPECT_EQ(DescribeWork({.texts = 1, .entities = 1, .total_seconds = 2.5}),
+            "1 text, 1 entity in 0:03");
+  EXPECT_EQ(DescribeWork({.texts = 1000, .entities = 2345, .total_seconds = 83}),
+            "1,000 texts, 2,345 entities in 1:23");
+}
+
 }  // namespace
 }  // namespace waterline::cli
