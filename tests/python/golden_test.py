@@ -72,6 +72,7 @@ def assert_same(found, expected):
             assert got["class_probs"] == pytest.approx(want["class_probs"], abs=SCORE_TOLERANCE)
 
 
+@pytest.mark.filterwarnings("ignore:.*has been truncated:UserWarning")
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_answers_as_the_reference(name):
     model = load(name, truncate=True, reference_alignment=True)

@@ -31,7 +31,7 @@ nb::object At(const nb::object& value, size_t place) {
 }  // namespace
 
 Documents::Documents(nb::list texts, nb::object labels, nb::object thresholds, nb::object relations,
-                     nb::object spans)
+                     nb::object spans, nb::object words)
     : texts_(std::move(texts)) {
   const size_t count = nb::len(texts_);
   const bool own_labels = nb::isinstance<nb::list>(labels);
@@ -74,6 +74,10 @@ Documents::Documents(nb::list texts, nb::object labels, nb::object thresholds, n
     if (!spans.is_none()) {
       document.spans = &spans_.emplace_back(
           ReadSpans(nb::cast<nb::list>(spans)[i], PyUnicode_GetLength(text.ptr())));
+    }
+    if (!words.is_none()) {
+      document.words = &words_.emplace_back(
+          ReadSpans(nb::cast<nb::list>(words)[i], PyUnicode_GetLength(text.ptr())));
     }
     places_.push_back(i);
   }

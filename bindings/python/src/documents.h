@@ -5,14 +5,12 @@
 #include <nanobind/nanobind.h>
 
 #include <deque>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "labels.h"
-#include "memory.h"
 #include "utf8_view.h"
 #include "waterline/engine.h"
 
@@ -27,9 +25,10 @@ class Documents {
   //   thresholds  float
   //   relations   list of str; None: none
   //   spans       list of (start, end), or None: any span. Only ever one for each.
+  //   words       list of (start, end), or None: as the engine splits. Only ever one for each.
   // Throws TypeError, ValueError; the index of the text is in the message.
   Documents(nb::list texts, nb::object labels, nb::object thresholds, nb::object relations,
-            nb::object spans);
+            nb::object spans, nb::object words);
 
   std::span<const Document> documents() const { return documents_; }
   // Those that stand for all texts; empty where each has its own.
@@ -55,6 +54,7 @@ class Documents {
   std::vector<std::vector<std::string>> relations_;
   std::vector<nb::list> relation_names_;
   std::deque<std::vector<TextSpan>> spans_;
+  std::deque<std::vector<TextSpan>> words_;
   std::span<const Label> shared_labels_;
   std::span<const std::string> shared_relations_;
   std::vector<Document> documents_;

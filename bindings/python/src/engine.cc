@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrow_table.h"
 #include "documents.h"
 #include "errors.h"
 #include "fork.h"
@@ -27,8 +28,8 @@ namespace {
 constexpr size_t kTextsPerCall = 1024;
 
 Precision ReadPrecision(const std::string& name) {
-  constexpr std::array kAll = {Precision::kF32,  Precision::kBf16, Precision::kF16,
-                               Precision::kTf32, Precision::kInt8, Precision::kAuto,
+  constexpr std::array kAll = {Precision::kF32,    Precision::kBf16, Precision::kF16,
+                               Precision::kTf32,   Precision::kInt8, Precision::kAuto,
                                Precision::kDefault};
   for (const Precision precision : kAll) {
     if (name == PrecisionName(precision)) return precision;
@@ -110,10 +111,11 @@ ExtractOptions MakeOptions(const CallSettings& settings) {
 
 // (entities, relations), each with one list a text.
 nb::tuple Extract(LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
-                  nb::object relations, nb::object spans, const CallSettings& settings,
-                  ResultForm form, const EncodedLabels* encoded, const SharedLease* lease) {
+                  nb::object relations, nb::object spans, nb::object words,
+                  const CallSettings& settings, ResultForm form, const EncodedLabels* encoded,
+                  const SharedLease* lease) {
   const Documents documents(std::move(texts), std::move(labels), std::move(thresholds),
-                            std::move(relations), std::move(spans));
+                            std::move(relations), std::move(spans), std::move(words));
   ExtractOptions options = MakeOptions(settings);
   options.class_scores = form.class_probs;
   options.vectors = form.vectors || form.label_vectors;
@@ -138,8 +140,15 @@ nb::tuple Extract(LoadedModel& self, nb::list texts, nb::object labels, nb::obje
   return nb::make_tuple(results.entities(), results.relations());
 }
 
-EncodedLabels EncodeLabels(LoadedModel& self, const Labels& labels,
-                           std::optional<double> timeout) {
+Offsets ReadOffsets(const std::string& name) {
+  if (name == "code_points") return Offsets::kCodePoints;
+  if (name == "bytes") return Offsets::kBytes;
+  if (name == "utf16") return Offsets::kUtf16;
+  Raise(PyExc_ValueError,
+        fmt::format("offsets is \"{}\", expected code_points, bytes or utf16", name));
+}
+
+EncodedLabels EncodeLabels(LoadedModel& self, const Labels& labels, std::optional<double> timeout) {
   const Engine engine = self.engine();
   const WaitLimit wait = ReadTimeout(timeout);
   Result<LabelVectors> vectors = [&] {
@@ -226,14 +235,14 @@ void BindEngine(nb::module_& module) {
       .def(
           "extract",
           [](LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
-             nb::object relations, nb::object spans, bool nested, bool multi_label, bool truncate,
-             bool reference_alignment, std::optional<double> relation_threshold,
-             std::optional<double> adjacency_threshold, int64_t labels_per_pass,
-             std::optional<double> timeout, bool class_probs, bool vectors, bool label_vectors,
-             nb::object make_vector, bool return_exceptions, const EncodedLabels* encoded,
-             const SharedLease* lease) {
+             nb::object relations, nb::object spans, nb::object words, bool nested,
+             bool multi_label, bool truncate, bool reference_alignment,
+             std::optional<double> relation_threshold, std::optional<double> adjacency_threshold,
+             int64_t labels_per_pass, std::optional<double> timeout, bool class_probs, bool vectors,
+             bool label_vectors, nb::object make_vector, bool return_exceptions,
+             const EncodedLabels* encoded, const SharedLease* lease) {
             return Extract(self, std::move(texts), std::move(labels), std::move(thresholds),
-                           std::move(relations), std::move(spans),
+                           std::move(relations), std::move(spans), std::move(words),
                            {.nested = nested,
                             .multi_label = multi_label,
                             .truncate = truncate,
@@ -250,12 +259,41 @@ void BindEngine(nb::module_& module) {
                            encoded, lease);
           },
           "texts"_a, "labels"_a, "thresholds"_a, nb::kw_only(), "relations"_a = nb::none(),
-          "spans"_a = nb::none(), "nested"_a = false, "multi_label"_a = false,
-          "truncate"_a = false, "reference_alignment"_a = false,
+          "spans"_a = nb::none(), "words"_a = nb::none(), "nested"_a = false,
+          "multi_label"_a = false, "truncate"_a = false, "reference_alignment"_a = false,
           "relation_threshold"_a = nb::none(), "adjacency_threshold"_a = nb::none(),
           "labels_per_pass"_a = 0, "timeout"_a = nb::none(), "class_probs"_a = false,
           "vectors"_a = false, "label_vectors"_a = false, "make_vector"_a = nb::none(),
           "return_exceptions"_a = false, "encoded"_a = nb::none(), "lease"_a = nb::none())
+      .def(
+          "extract_arrow",
+          [](LoadedModel& self, nb::object table, const std::optional<std::string>& column,
+             const Labels& labels, double threshold, bool nested, bool multi_label, bool truncate,
+             bool reference_alignment, int64_t labels_per_pass, std::optional<double> timeout,
+             const std::string& offsets, bool refused_as_null, const EncodedLabels* encoded,
+             const SharedLease* lease) {
+            ExtractOptions options = MakeOptions({.nested = nested,
+                                                  .multi_label = multi_label,
+                                                  .truncate = truncate,
+                                                  .reference_alignment = reference_alignment,
+                                                  .relation_threshold = {},
+                                                  .adjacency_threshold = {},
+                                                  .labels_per_pass = labels_per_pass,
+                                                  .timeout = timeout});
+            options.threshold = static_cast<float>(threshold);
+            options.offsets = ReadOffsets(offsets);
+            if (encoded != nullptr) options.label_vectors = &encoded->vectors;
+            const std::shared_ptr<const MemoryLease> held =
+                lease == nullptr ? nullptr : lease->lease();
+            options.lease = held.get();
+            TextStream texts(table, column);
+            return ExtractTable(self.engine(), texts, labels.labels, options, refused_as_null);
+          },
+          "table"_a, "column"_a.none(), "labels"_a, "threshold"_a, nb::kw_only(),
+          "nested"_a = false, "multi_label"_a = false, "truncate"_a = false,
+          "reference_alignment"_a = false, "labels_per_pass"_a = 0, "timeout"_a = nb::none(),
+          "offsets"_a = "code_points", "refused_as_null"_a = false, "encoded"_a = nb::none(),
+          "lease"_a = nb::none())
       .def("encode_labels", &EncodeLabels, "labels"_a, "timeout"_a = nb::none())
       .def("load_labels", &LoadLabels, "path"_a)
       .def("lease", &TakeLease, "bytes"_a, "timeout"_a = nb::none())

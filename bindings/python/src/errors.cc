@@ -2,6 +2,7 @@
 #include "errors.h"
 
 #include <fmt/format.h>
+#include <nanobind/stl/string.h>
 
 #include <string>
 

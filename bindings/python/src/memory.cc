@@ -9,6 +9,7 @@
 
 #include "byte_size.h"
 #include "errors.h"
+#include "fork.h"
 #include "utf8_view.h"
 
 namespace waterline::python {
@@ -19,10 +20,21 @@ constexpr double kForever = 3e8;  // Seconds: ten years.
 }  // namespace
 
 SharedLease::SharedLease(MemoryLease lease)
-    : lease_(std::make_shared<const MemoryLease>(std::move(lease))) {}
+    : lease_(std::make_shared<const MemoryLease>(std::move(lease))), forks_(ForkCount()) {}
+
+SharedLease::~SharedLease() { Release(); }
+
+void SharedLease::Release() {
+  // In a process that was forked since, nobody is there to take it back.
+  if (lease_ != nullptr && forks_ != ForkCount()) new std::shared_ptr(lease_);
+  lease_ = nullptr;
+}
 
 std::shared_ptr<const MemoryLease> SharedLease::lease() const {
   if (lease_ == nullptr) Raise(PyExc_ValueError, "the lease has been released");
+  if (forks_ != ForkCount()) {
+    Raise(PyExc_RuntimeError, "the lease was taken before this process was forked; take another");
+  }
   return lease_;
 }
 
@@ -38,8 +50,8 @@ size_t ReadBytes(nb::handle size, const char* name) {
   const size_t bytes = PyLong_AsSize_t(size.ptr());
   if (PyErr_Occurred() != nullptr) {
     PyErr_Clear();
-    Raise(PyExc_ValueError, fmt::format("{} is {}, expected 0 to 2^64 - 1 bytes", name,
-                                        nb::str(size).c_str()));
+    Raise(PyExc_ValueError,
+          fmt::format("{} is {}, expected 0 to 2^64 - 1 bytes", name, nb::str(size).c_str()));
   }
   return bytes;
 }

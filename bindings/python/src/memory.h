@@ -17,14 +17,17 @@ namespace nb = nanobind;
 class SharedLease {
  public:
   explicit SharedLease(MemoryLease lease);
+  ~SharedLease();
+  SharedLease(SharedLease&&) = default;
 
-  // Throws ValueError after Release.
+  // Throws ValueError after Release, RuntimeError in a process that was forked since.
   std::shared_ptr<const MemoryLease> lease() const;
   size_t bytes() const { return lease_ == nullptr ? 0 : lease_->bytes(); }
-  void Release() { lease_ = nullptr; }
+  void Release();
 
  private:
   std::shared_ptr<const MemoryLease> lease_;
+  int forks_;  // ForkCount() when it was taken.
 };
 
 // Bytes from an int or a str such as "256MiB". `name` is that of the parameter. Throws TypeError,

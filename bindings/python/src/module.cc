@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nanobind/nanobind.h>
 
+#include "arrow_output.h"
 #include "engine.h"
 #include "fork.h"
 #include "label_vectors.h"
@@ -16,6 +17,7 @@ NB_MODULE(_engine, module) {
   python::BindLabels(module);
   python::BindMemory(module);
   python::BindLabelVectors(module);
+  python::BindEntityColumn(module);
   python::BindEngine(module);
   python::BindLocate(module);
 }

@@ -11,8 +11,8 @@ namespace waterline::python {
 namespace {
 
 nb::object Substring(nb::handle text, size_t start, size_t end) {
-  PyObject* part = PyUnicode_Substring(text.ptr(), static_cast<Py_ssize_t>(start),
-                                       static_cast<Py_ssize_t>(end));
+  PyObject* part =
+      PyUnicode_Substring(text.ptr(), static_cast<Py_ssize_t>(start), static_cast<Py_ssize_t>(end));
   if (part == nullptr) throw nb::python_error();
   return nb::steal(part);
 }

@@ -27,8 +27,8 @@ namespace {
 
 Utf8View::Utf8View(nb::handle text, std::string_view name) {
   if (!PyUnicode_Check(text.ptr())) {
-    Raise(PyExc_TypeError, fmt::format("{} is of type {}, expected str", name,
-                                       nb::inst_name(text).c_str()));
+    Raise(PyExc_TypeError,
+          fmt::format("{} is of type {}, expected str", name, nb::inst_name(text).c_str()));
   }
   if (nb::cast<bool>(text.attr("isascii")())) {
     owner_ = nb::borrow(text);

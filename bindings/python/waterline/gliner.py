@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from waterline import _engine
 from waterline.labels import read_labels, read_relations, read_texts
@@ -17,6 +17,9 @@ class GLiNER:
     `from_pretrained` gives an instance of a subclass where a model can do more: RelationGLiNER,
     BiEncoderGLiNER.
     """
+
+    # The class that another process makes of a model of this one; None: this one.
+    _sent_as: type | None = None
 
     def __init__(self, checkpoint: Checkpoint, options: dict, *, truncate: bool = False,
                  reference_alignment: bool = False):
@@ -100,10 +103,11 @@ class GLiNER:
             runtime=runtime if runtime != "torch" else None,
             variant=variant,
         )
+        where = map_location if device is None else device
         options = engine_options(
             dtype=dtype,
             quantize=quantize,
-            device=device if device is not None else map_location,
+            device="cpu" if where is None else where,
             memory_budget=memory_budget,
             threads=threads,
             batch_tokens=batch_tokens,
@@ -233,6 +237,55 @@ class GLiNER:
         """As inference, under the name that the documentation of gliner gives it."""
         return self.inference(texts, labels, **kwargs)
 
+    def evaluate(
+        self,
+        test_data: list[dict],
+        flat_ner: bool = False,
+        multi_label: bool = False,
+        threshold: float = 0.5,
+        batch_size: int = 12,
+        entity_types: list[str] | None = None,
+    ) -> tuple[str, float]:
+        """Precision, recall and F1 over examples: a line of text, and F1.
+
+        Args:
+            test_data: Of {"tokenized_text": words, "ner": [[first word, last word, label], ...]}.
+            entity_types: Labels for all; None: those of each example ("ner_labels" or its "ner").
+        """
+        from waterline.evaluation import score_entities, split_examples
+
+        examples = split_examples(test_data, entity_types)
+        found = self._examples(
+            examples,
+            flat_ner=flat_ner,
+            multi_label=multi_label,
+            threshold=threshold,
+            batch_size=batch_size,
+        )[0]
+        return score_entities(examples, found)
+
+    def _examples(self, examples, *, flat_ner, multi_label, threshold, batch_size, **settings):
+        """(entities, relations) of examples of evaluation."""
+        return self._extract(
+            [example.text for example in examples],
+            [example.labels for example in examples],
+            words=[example.words for example in examples],
+            flat_ner=flat_ner,
+            threshold=threshold,
+            multi_label=multi_label,
+            batch_size=batch_size,
+            input_spans=None,
+            return_class_probs=False,
+            return_vectors=False,
+            return_label_vectors=False,
+            truncate=None,
+            labels_per_pass=0,
+            timeout=None,
+            lease=None,
+            return_exceptions=False,
+            **settings,
+        )
+
     def _extract(
         self,
         texts,
@@ -255,13 +308,14 @@ class GLiNER:
         relations=None,
         relation_threshold=None,
         adjacency_threshold=None,
+        words=None,
     ):
         """(entities, relations) of every text."""
         read = read_texts(texts)
         encoded = None
         if labels_embeds is not None:
-            encoded = self._encoded(labels_embeds)
-            labels = encoded.labels if labels is None else labels
+            encoded = self._encoded(labels_embeds, labels)
+            labels = encoded.names if labels is None else labels
         label_sets = read_labels(labels, len(read))
         _check_batch_size(batch_size)
         if label_sets is None:  # None to look for.
@@ -272,6 +326,7 @@ class GLiNER:
             _thresholds(threshold, len(read)),
             relations=read_relations(relations, len(read)),
             spans=_spans(input_spans, len(read)),
+            words=words,
             nested=not _flag(flat_ner, "flat_ner"),
             multi_label=_flag(multi_label, "multi_label"),
             truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
@@ -289,7 +344,7 @@ class GLiNER:
             lease=lease,
         )
 
-    def _encoded(self, labels_embeds):
+    def _encoded(self, labels_embeds, labels):
         raise NotImplementedError("Labels pre-encoding is supported only for bi-encoder model.")
 
     @property
@@ -300,7 +355,7 @@ class GLiNER:
     @property
     def device(self) -> str:
         """Where it runs: "cpu", "cuda:0"."""
-        return self._options.get("device", "cpu")
+        return self._options["device"]
 
     def to(self, device: object = None, dtype: object = None) -> GLiNER:
         """This model, loaded again where `device` or `dtype` is another one."""
@@ -326,6 +381,118 @@ class GLiNER:
         return self
 
     # What it lacks.
+
+    def stream(
+        self,
+        texts: Iterable,
+        labels: object,
+        *,
+        batch_size: int = 256,
+        as_tuples: bool = False,
+        progress: object = False,
+        total: int | None = None,
+        **kwargs,
+    ) -> Iterator:
+        """Answers for texts as they come, in order and in flat memory.
+
+        Args:
+            texts: Any iterable of str. It is read as far as answers are asked for, and one window.
+            labels: Labels for all texts; as are all other settings.
+            batch_size: Most texts of a window. Memory grows with it, speed does below some tens.
+            as_tuples: `texts` gives (text, context), and (answer, context) comes back.
+            progress: True: a bar of tqdm; or a class like it.
+            total: Texts, for the bar, where `texts` has no len().
+            kwargs: Of inference. With return_exceptions=True a text that is refused stops nothing.
+
+        Returns: An iterator over the answers that inference gives for each text.
+        """
+        from waterline.streaming import answers
+
+        _check_batch_size(batch_size)
+        if isinstance(texts, (str, bytes, Mapping)):
+            raise TypeError(f"texts is of type {type(texts).__name__}, expected an iterable of str")
+        _refuse_per_text(labels, kwargs)
+        return answers(
+            lambda window: self._answers(window, labels, **kwargs),
+            texts,
+            batch_size=batch_size,
+            as_tuples=as_tuples,
+            progress=progress,
+            total=total,
+        )
+
+    def _answers(self, texts, labels, **kwargs):
+        """A list with the answer for each text, in whatever form inference has it."""
+        return self.inference(texts, labels, **kwargs)
+
+    def extract_table(
+        self,
+        table: object,
+        text_column: str | None,
+        labels: object,
+        *,
+        flat_ner: bool = True,
+        threshold: float = 0.5,
+        multi_label: bool = False,
+        offsets: str = "code_points",
+        truncate: bool | None = None,
+        labels_per_pass: int = 0,
+        timeout: float | None = None,
+        lease: _engine.Lease | None = None,
+        nulls_for_refused: bool = False,
+        labels_embeds: object = None,
+    ) -> _engine.EntityColumn:
+        """The entities of every row of a table, as an Arrow column.
+
+        Args:
+            table: Anything with __arrow_c_stream__ or __arrow_c_array__: tables, data frames and
+                readers of pyarrow, polars, duckdb, pandas. Its strings are read where they lie.
+            text_column: A column of string, large_string, string_view, or a dictionary of them;
+                None: `table` is such a column itself. Rows that are null have null.
+            labels: Labels for all rows; as are all other settings, which are those of inference.
+            offsets: What start and end count: "code_points", "bytes" of UTF-8, or "utf16" units.
+            nulls_for_refused: A text that is refused has null; otherwise its exception is raised.
+
+        Returns: list<struct<start: int64, end: int64, label: string, score: float, text: string>>,
+            an object with __arrow_c_stream__, of as many rows: pyarrow.chunked_array(column),
+            polars.Series(column).
+        """
+        _refuse_per_text(labels, {"threshold": threshold})
+        encoded = None
+        if labels_embeds is not None:
+            encoded = self._encoded(labels_embeds, labels)
+            labels = encoded.names if labels is None else labels
+        shared = read_labels(labels, 0)
+        if shared is None:
+            raise ValueError("no labels: give at least one entity type to look for")
+        return self._engine.extract_arrow(
+            table,
+            text_column,
+            shared,
+            _thresholds(threshold, 0),
+            nested=not _flag(flat_ner, "flat_ner"),
+            multi_label=_flag(multi_label, "multi_label"),
+            truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
+            reference_alignment=self._reference_alignment,
+            labels_per_pass=labels_per_pass,
+            timeout=timeout,
+            offsets=offsets,
+            refused_as_null=nulls_for_refused,
+            encoded=encoded,
+            lease=lease,
+        )
+
+    async def apredict(self, texts: str | Iterable[str | None], labels: object, **kwargs):
+        """As predict_entities for a str and as inference for others, without blocking the loop.
+
+        Calls of one model at the same time share its workers. A call that is cancelled is not
+        waited for, and ends by itself.
+        """
+        import asyncio
+
+        if isinstance(texts, str):
+            return await asyncio.to_thread(self.predict_entities, texts, labels, **kwargs)
+        return await asyncio.to_thread(self.inference, texts, labels, **kwargs)
 
     def stats(self) -> dict:
         """Numbers of the engine, under the names of EngineStats; bytes unless docs say otherwise."""
@@ -356,7 +523,7 @@ class GLiNER:
         if "shared_budget" in self._options:
             raise TypeError("a model with a shared budget cannot be sent to another process")
         return _reload, (
-            type(self),
+            self._sent_as or type(self),
             self._checkpoint,
             self._options,
             self._truncate,
@@ -368,6 +535,7 @@ class GLiNER:
 
 
 def _reload(cls, checkpoint, options, truncate, reference_alignment):
+    cls = _class_for(checkpoint, cls)
     return cls(checkpoint, options, truncate=truncate, reference_alignment=reference_alignment)
 
 
@@ -382,6 +550,15 @@ def _class_for(checkpoint, cls):
                 return special
             return cls if issubclass(cls, special) else type(cls.__name__, (cls, special), {})
     return cls
+
+
+def _refuse_per_text(labels, settings):
+    """Raises for settings that have one entry a text: a stream has no count."""
+    if isinstance(labels, list) and any(isinstance(own, (list, Mapping)) for own in labels):
+        raise TypeError("a stream has the same labels for all texts; labels has a list or mapping")
+    for name in ("threshold", "input_spans"):
+        if isinstance(settings.get(name), (list, tuple)):
+            raise TypeError(f"a stream has the same settings for all texts; {name} is a list")
 
 
 def _check_batch_size(batch_size):

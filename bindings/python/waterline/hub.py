@@ -36,7 +36,7 @@ def _cached(name, revision, cache_dir):
 
 def _fetcher():
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import snapshot_download  # type: ignore[import-not-found]
     except ImportError:
         return None
     return snapshot_download

@@ -45,12 +45,13 @@ def read_labels(labels, texts):
                     "Per-text labels must contain only lists or label description mappings; "
                     f"labels[{i}] is of type {type(own).__name__}"
                 )
-        return [_label_set(own, f"labels[{i}]") for i, own in enumerate(labels)]
-    made = _label_set(labels, "labels")
+        return [label_set(own, f"labels[{i}]") for i, own in enumerate(labels)]
+    made = label_set(labels, "labels")
     return made if len(made) else None
 
 
-def _label_set(labels, where):
+def label_set(labels, where):
+    """The labels of a str, an iterable of str or a mapping, which messages call `where`."""
     if isinstance(labels, Mapping):
         return _described(labels, where)
     return Labels(unique_strings(labels, where))

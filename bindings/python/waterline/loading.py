@@ -29,6 +29,9 @@ class Config:
     def __init__(self, values: dict):
         self.__dict__.update(values)
 
+    def __getattr__(self, key: str):
+        raise AttributeError(f"gliner_config.json has no key {key!r}")
+
     def to_dict(self) -> dict:
         return dict(self.__dict__)
 
@@ -41,7 +44,7 @@ class Checkpoint:
 
     def __init__(self, directory: str):
         self.directory = directory
-        self._config = None
+        self._config: Config | None = None
 
     @property
     def config(self) -> Config:

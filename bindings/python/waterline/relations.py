@@ -99,6 +99,10 @@ class RelationGLiNER(GLiNER):
             **kwargs,
         )[0]
 
+    def _answers(self, texts, labels, **kwargs):
+        found = self.inference(texts, labels, **kwargs)
+        return list(zip(*found)) if isinstance(found, tuple) else found
+
     def predict_relations(
         self,
         text: str,
@@ -125,3 +129,34 @@ class RelationGLiNER(GLiNER):
             **kwargs,
         )
         return entities[0], found[0]
+
+    def evaluate(  # type: ignore[override]
+        self,
+        test_data: list[dict],
+        flat_ner: bool = False,
+        multi_label: bool = False,
+        threshold: float = 0.5,
+        adjacency_threshold: float | None = None,
+        relation_threshold: float | None = None,
+        batch_size: int = 12,
+        entity_types: list[str] | None = None,
+        relation_types: list[str] | None = None,
+    ) -> tuple[tuple[str, float], tuple[str, float]]:
+        """As GLiNER.evaluate, for entities and for relations.
+
+        Examples have "relations" too: [[index of head in "ner", index of tail, relation], ...].
+        """
+        from waterline.evaluation import score_entities, score_relations, split_examples
+
+        examples = split_examples(test_data, entity_types, relation_types)
+        entities, relations = self._examples(
+            examples,
+            flat_ner=flat_ner,
+            multi_label=multi_label,
+            threshold=threshold,
+            batch_size=batch_size,
+            relations=[example.relation_types for example in examples],
+            relation_threshold=relation_threshold,
+            adjacency_threshold=adjacency_threshold,
+        )
+        return score_entities(examples, entities), score_relations(examples, relations)

@@ -22,6 +22,7 @@ def install_as_gliner(**options) -> None:
     from importlib.machinery import ModuleSpec
 
     from waterline.gliner import GLiNER
+    from waterline.loading import Config
 
     present = sys.modules.get("gliner")
     if present is not None and not getattr(present, "__waterline__", False):
@@ -30,31 +31,28 @@ def install_as_gliner(**options) -> None:
         )
 
     class Replacement(GLiNER):
+        _sent_as = GLiNER
+
         @classmethod
         def from_pretrained(cls, *args, **kwargs):
             return super().from_pretrained(*args, **{**options, **kwargs})
 
     Replacement.__name__ = Replacement.__qualname__ = "GLiNER"
     package = types.ModuleType("gliner", "Waterline in the place of gliner.")
-    package.GLiNER = Replacement
-    package.GLiNERConfig = _config_class()
-    package.InferencePackingConfig = InferencePackingConfig
-    package.__version__ = REFERENCE_VERSION
-    package.__waterline__ = True
-    package.__path__ = []
-    package.__spec__ = ModuleSpec("gliner", None, is_package=True)
     model = types.ModuleType("gliner.model", package.__doc__)
-    model.GLiNER = Replacement
-    model.__spec__ = ModuleSpec("gliner.model", None)
-    package.model = model
+    vars(model).update(GLiNER=Replacement, __spec__=ModuleSpec("gliner.model", None))
+    vars(package).update(
+        GLiNER=Replacement,
+        GLiNERConfig=Config,
+        InferencePackingConfig=InferencePackingConfig,
+        model=model,
+        __path__=[],
+        __spec__=ModuleSpec("gliner", None, is_package=True),
+        __version__=REFERENCE_VERSION,
+        __waterline__=True,
+    )
     sys.modules["gliner"] = package
     sys.modules["gliner.model"] = model
-
-
-def _config_class():
-    from waterline.loading import Config
-
-    return Config
 
 
 class InferencePackingConfig:
