@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What a worker process takes beside the budget: Python, Ray, Arrow and the batch in hand.
-PROCESS_MEMORY = 512 << 20
+PROCESS_MEMORY = 256 << 20
 
 
 class Extractor:
@@ -92,8 +92,8 @@ def extract(
 
     Each actor holds one engine, and reserves `threads` CPUs and memory_of(memory_budget) bytes of
     Ray's resource `memory`, so that a machine gets as many actors as fit its memory. Ray Data reads
-    ahead by what its object store holds, two batches an actor. An actor that dies is started again
-    and its batch given to another; a row is never lost nor doubled.
+    ahead by what its object store holds, two batches an actor. An actor that dies is started again,
+    and its batch is done again; rows are neither lost nor doubled.
 
     Args:
         dataset: With a column of strings; its other columns are kept.
@@ -127,8 +127,6 @@ def extract(
         "compute": compute,
         "num_cpus": threads,
         "memory": memory_of(memory_budget),
-        "max_restarts": -1,
-        "max_task_retries": -1,
         **(ray_options or {}),
     }
     return dataset.map_batches(
