@@ -169,7 +169,9 @@ def test_a_slow_reader_holds_the_actors_back(cluster, expected, monkeypatch, tmp
         with_payload, batch_format="pyarrow", num_cpus=0.5
     )
     found = extract(rows, LABELS, memory_budget=BUDGET, batch_size=1)
-    batches = found.iter_batches(batch_size=1, batch_format="pyarrow", prefetch_batches=1)
+    batches = iter(
+        found.iter_batches(batch_size=1, batch_format="pyarrow", prefetch_batches=1)
+    )
     first = next(batches)
     # Until nothing has been answered for some seconds: what Ray Data holds ahead of its reader is
     # bounded by its object store, which has room for a third of the rows.
