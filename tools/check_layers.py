@@ -29,7 +29,7 @@ MAY_KNOW = {
 PUBLIC = "waterline"
 
 VAGUE = {"utils", "util", "common", "helper", "helpers", "misc", "core"}
-NAMED = ["apps", "bench", "include", "src", "tests", "tools"]  # Folders whose names are checked.
+NAMED = ["apps", "bench", "bindings", "include", "src", "tests", "tools"]  # Folders whose names are checked.
 SOURCES = {".h", ".cc", ".cpp", ".cu", ".cuh", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 

@@ -57,9 +57,7 @@ def test_vectors_from_elsewhere(bi_encoder, encoded, expected, form):
 
 def test_the_vectors_that_are_given_are_used(bi_encoder, encoded, expected):
     swapped = numpy.asarray(encoded)[[1, 0, 2]]
-    assert (
-        bi_encoder.batch_predict_with_embeds(TEXTS, swapped, LABELS, threshold=0.4) != expected
-    )
+    assert bi_encoder.batch_predict_with_embeds(TEXTS, swapped, LABELS, threshold=0.4) != expected
 
 
 def test_a_file(bi_encoder, encoded, expected, tmp_path):

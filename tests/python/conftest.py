@@ -1,22 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the tests' checkpoints are, and models that several tests use."""
-
-import pathlib
+"""Models that several tests use."""
 
 import pytest
 
 import waterline
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-
-
-def checkpoint(name):
-    return GOLDEN / "models" / name / "checkpoint"
-
-
-def load(name, **options):
-    options = {"memory_budget": "64MiB", "threads": 2, **options}
-    return waterline.GLiNER.from_pretrained(checkpoint(name), **options)
+from checkpoints import load
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import math
 import pytest
 
 import waterline
-from conftest import checkpoint, load
+from checkpoints import checkpoint, load
 from waterline import GLiNER, errors
 
 TEXT = "Ada Lovelace lived in London."
@@ -153,6 +153,7 @@ def test_no_labels_find_nothing(model):
         (dict(input_spans=[]), ValueError, "input_spans must have length 1, got 0"),
         (dict(input_spans=[[(0, 3)]]), TypeError, "input_spans\\[0\\] holds"),
         (dict(treshold=0.3), TypeError, "treshold"),
+        (dict(timeout="1"), TypeError, "timeout is of type str"),
         (dict(timeout=-1), ValueError, "timeout is -1"),
         (dict(labels_embeds=object()), NotImplementedError, "bi-encoder"),
     ],
@@ -191,9 +192,7 @@ def test_long_texts_are_read_in_windows_or_cut_with_a_warning(model):
     text = "nothing " * words + TEXT
     assert names(model.predict_entities(text, LABELS))[-1] == ("London", "city")
     with pytest.warns(UserWarning, match=f"truncated to {words}"):
-        assert ("London", "city") not in names(
-            model.predict_entities(text, LABELS, truncate=True)
-        )
+        assert ("London", "city") not in names(model.predict_entities(text, LABELS, truncate=True))
     cutting = GLiNER.from_pretrained(memory_budget="256MiB", truncate=True)
     with pytest.warns(UserWarning, match="truncated"):
         cutting.predict_entities(text, LABELS)
@@ -245,6 +244,11 @@ def test_names_of_types_and_devices():
         (dict(memory_budget=-1), ValueError, "memory_budget is -1"),
         (dict(memory_budget=1.5), TypeError, "memory_budget is of type float"),
         (dict(memory_budget="1MiB"), MemoryError, "budget"),
+        (dict(threads="2"), TypeError, "threads is of type str, expected int"),
+        (dict(threads=-1), ValueError, "threads"),
+        (dict(shared_budget=5), TypeError, "expected MemoryBudget"),
+        (dict(idle_trim=-1), ValueError, "idle_trim is -1"),
+        (dict(idle_trim="soon"), TypeError, "idle_trim is of type str"),
         (dict(device="mps"), ValueError, "mps"),
         (dict(splitter="spacy"), ValueError, "splitter is"),
         (dict(isa="mmx"), ValueError, "mmx"),
@@ -299,7 +303,8 @@ def test_evaluate_counts_as_the_package_gliner(model):
         },
     ]
     found = model.inference(
-        [" ".join(item["tokenized_text"]) for item in data], [["person", "city"], ["person"], ["person"]],
+        [" ".join(item["tokenized_text"]) for item in data],
+        [["person", "city"], ["person"], ["person"]],
         flat_ner=False,
     )
     assert [names(own) for own in found] == [

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The class GLiNER against the package gliner: every case of every checkpoint."""
 
-import json
-
 import pytest
 
-from conftest import GOLDEN, checkpoint, load
+from checkpoints import GOLDEN, cases, checkpoint, load
 from waterline import GLiNER
 
 # As tests/engine/golden_test.cc.
@@ -13,11 +11,6 @@ SCORE_TOLERANCE = 2e-5
 VECTOR_TOLERANCE = 1e-4
 
 CHECKPOINTS = sorted(path.parent.name for path in GOLDEN.glob("models/*/cases.jsonl"))
-
-
-def cases(path):
-    with open(path, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def run(model, case, **options):

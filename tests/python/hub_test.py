@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models by their hub ids: from the local cache, or fetched by huggingface_hub (here a stand-in)."""
+"""Models by their hub ids: from the local cache, or fetched by huggingface_hub (a stand-in)."""
 
 import shutil
 import sys
@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from conftest import checkpoint
+from checkpoints import checkpoint
 from waterline import GLiNER
 
 ID = "acme/tiny"

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import waterline
-from conftest import load
+from checkpoints import load
 
 TEXTS = [
     "Ada Lovelace lived in London.",

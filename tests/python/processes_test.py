@@ -14,7 +14,7 @@ import time
 import pytest
 
 import waterline
-from conftest import load
+from checkpoints import load
 
 TEXTS = [
     "Ada Lovelace lived in London.",
@@ -149,7 +149,9 @@ def test_a_model_that_is_a_global_ends_quietly():
         "model = waterline.GLiNER.from_pretrained(memory_budget='256MiB')\n"
         "encoded, answers = model.stream, model.predict_entities('Ada', ['person'])\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert run.stdout == run.stderr == ""
 
 

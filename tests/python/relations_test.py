@@ -3,8 +3,7 @@
 
 import pytest
 
-from conftest import GOLDEN, load
-from golden_test import cases
+from checkpoints import GOLDEN, cases, load
 from waterline.relations import RelationGLiNER
 
 
@@ -22,7 +21,13 @@ def case():
 def thresholds(case):
     return {
         key: case[key]
-        for key in ("flat_ner", "multi_label", "threshold", "adjacency_threshold", "relation_threshold")
+        for key in (
+            "flat_ner",
+            "multi_label",
+            "threshold",
+            "adjacency_threshold",
+            "relation_threshold",
+        )
         if key in case
     }
 
@@ -50,7 +55,9 @@ def test_forms_of_the_answer(relation_model, case):
     )
     assert entities == both[0]
     streamed = list(
-        relation_model.stream(case["texts"], case["labels"], relations=case["relations"], **settings)
+        relation_model.stream(
+            case["texts"], case["labels"], relations=case["relations"], **settings
+        )
     )
     assert streamed == list(zip(*both))
     settings.pop("relation_threshold", None)

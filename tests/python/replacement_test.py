@@ -15,8 +15,9 @@ def run(program):
 
 
 def test_import_gliner_gives_this_package():
-    assert run(
-        """
+    assert (
+        run(
+            """
         import waterline
         waterline.install_as_gliner(memory_budget="256MiB")
         import importlib.util
@@ -34,24 +35,30 @@ def test_import_gliner_gives_this_package():
             print(entity["text"])
         print(GLiNER.from_pretrained(memory_budget="300MiB").stats()["memory_budget"] >> 20)
         """
-    ) == "268435456\nAda Lovelace\n300\n"
+        )
+        == "268435456\nAda Lovelace\n300\n"
+    )
 
 
 def test_it_can_be_installed_again():
-    assert run(
-        """
+    assert (
+        run(
+            """
         import waterline
         waterline.install_as_gliner()
         waterline.install_as_gliner(memory_budget="256MiB")
         import gliner
         print(gliner.GLiNER.from_pretrained().stats()["memory_budget"] >> 20)
         """
-    ) == "256\n"
+        )
+        == "256\n"
+    )
 
 
 def test_models_keep_their_special_classes():
-    assert run(
-        """
+    assert (
+        run(
+            """
         import pickle, pathlib, waterline
         waterline.install_as_gliner(memory_budget="64MiB")
         from gliner import GLiNER
@@ -62,7 +69,9 @@ def test_models_keep_their_special_classes():
         assert model.predict_relations("Ada", ["person"], ["knows"])[1] == []
         print(type(pickle.loads(pickle.dumps(model))))
         """
-    ) == "<class 'waterline.relations.RelationGLiNER'>\n"
+        )
+        == "<class 'waterline.relations.RelationGLiNER'>\n"
+    )
 
 
 def test_an_imported_gliner_is_not_replaced():

@@ -86,9 +86,7 @@ def test_a_text_that_cannot_be_used(model):
 def test_refused_texts_stop_nothing(model):
     with pytest.raises(errors.Error):
         list(model.stream(["word " * 3_000_000], LABELS, truncate=False))
-    answers = list(
-        model.stream(["word " * 3_000_000, TEXTS[0]], LABELS, return_exceptions=True)
-    )
+    answers = list(model.stream(["word " * 3_000_000, TEXTS[0]], LABELS, return_exceptions=True))
     assert isinstance(answers[0], errors.Error) and answers[1]
 
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-TYPE_CHECKING = False  # That of typing, without its import.
-if TYPE_CHECKING:
-    from typing import Any
-
 from waterline import _engine
 from waterline.gliner import GLiNER
 from waterline.labels import label_set, unique_strings
+
+TYPE_CHECKING = False  # That of typing, without its import.
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class EncodedLabels:

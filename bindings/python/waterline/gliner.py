@@ -21,8 +21,14 @@ class GLiNER:
     # The class that another process makes of a model of this one; None: this one.
     _sent_as: type | None = None
 
-    def __init__(self, checkpoint: Checkpoint, options: dict, *, truncate: bool = False,
-                 reference_alignment: bool = False):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        options: dict,
+        *,
+        truncate: bool = False,
+        reference_alignment: bool = False,
+    ):
         """Use from_pretrained."""
         self._checkpoint = checkpoint
         self._options = options
@@ -310,7 +316,7 @@ class GLiNER:
         adjacency_threshold=None,
         words=None,
     ):
-        """(entities, relations) of every text."""
+        """(entities, relations) of every text; no lists of relations where none are asked for."""
         read = read_texts(texts)
         encoded = None
         if labels_embeds is not None:
@@ -319,7 +325,7 @@ class GLiNER:
         label_sets = read_labels(labels, len(read))
         _check_batch_size(batch_size)
         if label_sets is None:  # None to look for.
-            return [[] for _ in read], [[] for _ in read]
+            return [[] for _ in read], []
         return self._engine.extract(
             read,
             label_sets,
@@ -331,10 +337,10 @@ class GLiNER:
             multi_label=_flag(multi_label, "multi_label"),
             truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
             reference_alignment=self._reference_alignment,
-            relation_threshold=relation_threshold,
-            adjacency_threshold=adjacency_threshold,
+            relation_threshold=_optional(relation_threshold, "relation_threshold"),
+            adjacency_threshold=_optional(adjacency_threshold, "adjacency_threshold"),
             labels_per_pass=labels_per_pass,
-            timeout=timeout,
+            timeout=_optional(timeout, "timeout"),
             class_probs=return_class_probs,
             vectors=return_vectors,
             label_vectors=return_label_vectors,
@@ -359,10 +365,8 @@ class GLiNER:
 
     def to(self, device: object = None, dtype: object = None) -> GLiNER:
         """This model, loaded again where `device` or `dtype` is another one."""
-        if device is not None and dtype is None and str(device).startswith("torch.") and not hasattr(
-            device, "type"
-        ):
-            device, dtype = None, device  # to(torch.bfloat16)
+        if dtype is None and str(device).startswith("torch."):  # to(torch.bfloat16)
+            device, dtype = None, device
         options = dict(self._options)
         options.update(engine_options(device=device, dtype=dtype))
         if options != self._options:
@@ -475,7 +479,7 @@ class GLiNER:
             truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
             reference_alignment=self._reference_alignment,
             labels_per_pass=labels_per_pass,
-            timeout=timeout,
+            timeout=_optional(timeout, "timeout"),
             offsets=offsets,
             refused_as_null=nulls_for_refused,
             encoded=encoded,
@@ -495,7 +499,7 @@ class GLiNER:
         return await asyncio.to_thread(self.inference, texts, labels, **kwargs)
 
     def stats(self) -> dict:
-        """Numbers of the engine, under the names of EngineStats; bytes unless docs say otherwise."""
+        """Numbers of the engine, under the names of EngineStats in engine.h."""
         return self._engine.stats()
 
     def reset_peaks(self) -> None:
@@ -570,7 +574,7 @@ def _check_batch_size(batch_size):
 
 def _flag(value, name):
     if isinstance(value, (list, tuple, str)):
-        raise TypeError(f"{name} is of type {type(value).__name__}, expected one bool for all texts")
+        raise TypeError(f"{name} is of type {type(value).__name__}, expected a bool for all texts")
     return bool(value)
 
 
@@ -588,6 +592,10 @@ def _number(value, name):
         shown = "None" if value is None else f"of type {type(value).__name__}"
         raise TypeError(f"{name} is {shown}, expected a number")
     return float(value)
+
+
+def _optional(value, name):
+    return None if value is None else _number(value, name)
 
 
 def _spans(input_spans, texts):

@@ -23,8 +23,9 @@ def snapshot(name, *, revision, cache_dir, force_download, local_files_only, tok
                 "force_download needs the package huggingface_hub, and not local_files_only"
             )
         raise missing
-    return fetch(name, revision=revision, cache_dir=cache_dir, force_download=force_download,
-                 token=token)
+    return fetch(
+        name, revision=revision, cache_dir=cache_dir, force_download=force_download, token=token
+    )
 
 
 def _cached(name, revision, cache_dir):

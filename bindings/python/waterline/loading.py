@@ -79,8 +79,15 @@ def _read_config(directory):
     return values
 
 
-def locate(model_id, *, revision=None, cache_dir=None, force_download=False,
-           local_files_only=False, token=None) -> Checkpoint:
+def locate(
+    model_id,
+    *,
+    revision=None,
+    cache_dir=None,
+    force_download=False,
+    local_files_only=False,
+    token=None,
+) -> Checkpoint:
     """The checkpoint `model_id`: a directory, a hub id, or None or "" for the default model."""
     if model_id is None or model_id == "" or model_id == DEFAULT_MODEL:
         return Checkpoint(default_model())
@@ -115,9 +122,9 @@ def engine_options(*, dtype=None, quantize=None, device=None, **others) -> dict:
         del options["splitter"]
     if quantize is not None:
         if quantize != "int8":
-            raise ValueError(f"quantize is {quantize!r}, expected \"int8\"; dtype= has other types")
+            raise ValueError(f'quantize is {quantize!r}, expected "int8"; dtype= has other types')
         if dtype is not None and read_dtype(dtype) != "int8":
-            raise ValueError(f"quantize=\"int8\" and dtype={dtype!r} contradict each other")
+            raise ValueError(f'quantize="int8" and dtype={dtype!r} contradict each other')
         dtype = "int8"
     if dtype is not None:
         options["dtype"] = read_dtype(dtype)
@@ -130,7 +137,7 @@ def read_dtype(dtype) -> str:
     """The engine's name of a type, given by any of its names or as torch.dtype."""
     name = str(dtype).lower()
     if name.startswith("torch."):
-        name = name[len("torch."):]
+        name = name[len("torch.") :]
     name = _DTYPES.get(name, name)
     if name not in _ENGINE_DTYPES:
         raise ValueError(f"dtype is {dtype!r}, expected one of {', '.join(_ENGINE_DTYPES)}")
@@ -147,7 +154,7 @@ def read_device(device) -> str:
 
 
 def warn_ignored(**given) -> None:
-    """Warns of arguments that mean nothing here, where answers or files could be expected of them."""
+    """Warns of arguments without effect from which something could be expected."""
     for name in ("load_onnx_model", "runtime", "variant"):
         if given.get(name):
             warnings.warn(
