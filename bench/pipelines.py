@@ -11,7 +11,7 @@ writes rows and entities to Parquet files. It does so once to warm up, then with
 texts and with all of them. texts/s are the texts by which the two differ over the seconds by which
 they differ, so what a run costs however small it is (workers that start, models that load) is left
 out; it is the column `start`. Each run is a process of its own; a round runs all in random order;
-values are medians of the rounds. The machine should be idle: runs beside others are marked.
+values are medians of the rounds. The machine should be idle; a run waits half a minute for that.
 The entities of all must be those of one process.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -153,16 +153,15 @@ def digest(directory):
 
 
 def run_one(contestant, model, budget, inputs):
-    """Prints the seconds of each run, and what was found."""
+    """Prints the seconds of each run, and a digest of what was found."""
     with tempfile.TemporaryDirectory(prefix="waterline-bench-") as directory:
         run = start(contestant, model, budget, directory)
         measured = {}
         for name in ("warm", "quarter", "all"):
             target = os.path.join(directory, name)
-            busy, cpu = machine.busy_seconds(), time.perf_counter()
+            begin = time.perf_counter()
             run(os.path.join(inputs, "quarter" if name == "warm" else name), target)
-            seconds = time.perf_counter() - cpu
-            measured[name] = {"seconds": seconds, "busy": machine.busy_seconds() - busy}
+            measured[name] = time.perf_counter() - begin
         measured["digest"] = digest(target)
     print(json.dumps(measured), flush=True)
 
@@ -193,7 +192,7 @@ def measure(contestant, arguments, inputs):
     if ran.returncode != 0:
         fail(f"exit status {ran.returncode} of: {' '.join(command)}\n{ran.stderr[-3000:]}")
     measured = json.loads(ran.stdout.splitlines()[-1])
-    quarter, whole = measured["quarter"]["seconds"], measured["all"]["seconds"]
+    quarter, whole = measured["quarter"], measured["all"]
     if whole <= quarter:
         fail(f"{contestant}: all texts took {whole:.2f} s, a quarter {quarter:.2f} s; "
              "give more with --texts")
