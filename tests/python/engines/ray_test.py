@@ -146,7 +146,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(cluster, expected, monkeypatc
 
 
 def test_a_slow_reader_holds_the_actors_back(cluster, expected, monkeypatch, tmp_path):
-    count, log = 300, str(tmp_path / "log")
+    count, log = 80, str(tmp_path / "log")
 
     class Logging(Extractor):
         def __call__(self, rows):
@@ -161,7 +161,7 @@ def test_a_slow_reader_holds_the_actors_back(cluster, expected, monkeypatch, tmp
     def with_payload(rows):
         texts = [TEXTS[i % len(TEXTS)] for i in rows["id"].to_pylist()]
         return rows.append_column("text", pa.array(texts)).append_column(
-            "payload", pa.array([os.urandom(1 << 20)] * len(rows))
+            "payload", pa.array([os.urandom(4 << 20)] * len(rows))
         )
 
     use(monkeypatch, Logging)
