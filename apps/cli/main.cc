@@ -13,12 +13,13 @@
 #include "inspect_command.h"
 #include "pack_command.h"
 #include "plan_command.h"
+#include "serve_command.h"
 
 namespace waterline::cli {
 namespace {
 
 std::string DescribeNoCommand(const std::vector<std::string>& words) {
-  const std::string commands = "it is extract, plan, inspect, embed-labels or pack";
+  const std::string commands = "it is extract, serve, plan, inspect, embed-labels or pack";
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
@@ -36,6 +37,9 @@ int Main(int count, char** arguments) {
   CLI::App* extract_command =
       program.add_subcommand("extract", "Find entities in texts: files, JSONL, standard input");
   AddExtractFlags(*extract_command, extract);
+  ServeArguments serve;
+  CLI::App* serve_command = program.add_subcommand("serve", "Answer requests over HTTP");
+  AddServeFlags(*serve_command, serve);
   PlanArguments plan;
   CLI::App* plan_command =
       program.add_subcommand("plan", "Tell what a run would take, without running the model");
@@ -65,6 +69,7 @@ int Main(int count, char** arguments) {
     return kFatal;
   }
   if (extract_command->parsed()) return RunExtract(extract, start);
+  if (serve_command->parsed()) return RunServe(serve);
   if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
   return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
