@@ -166,7 +166,7 @@ void AddLimitFlags(CLI::App& command, server::ServerOptions& options) {
       ->option_text("N")
       ->group(group);
   AddSize(command, "--max-queue-bytes",
-          "Most bytes of their bodies, set aside of the memory budget (32MiB)",
+          "Most bytes of their bodies, set aside of the memory budget (16MiB)",
           options.max_queue_bytes)
       ->group(group);
   AddSize(command, "--max-body", "Most bytes of a body, or a line of a stream, decoded (4MiB)",

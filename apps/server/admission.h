@@ -13,7 +13,7 @@ namespace waterline::server {
 
 struct AdmissionLimits {
   size_t requests = 1024;
-  size_t bytes = size_t{32} << 20;
+  size_t bytes = size_t{16} << 20;
 };
 
 struct AdmissionState {

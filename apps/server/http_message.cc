@@ -27,7 +27,10 @@ Problem ProblemOf(const Error& error) {
     case Code::kInternal:
       break;
   }
-  return {status, CodeName(error.code), error.message};
+  // What went wrong inside names files, which are nobody's business but the operator's.
+  const bool inside = status == 500 || error.code == Code::kIo || error.code == Code::kNotFound;
+  return {status, CodeName(error.code),
+          inside ? "the server could not answer: its log says more" : error.message};
 }
 
 Response ToResponse(const Problem& problem, std::string_view request_id) {

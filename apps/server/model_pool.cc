@@ -25,6 +25,12 @@ struct ModelPool::Slot {
 
 namespace {
 
+// Whether the operator has to know: the client is told no more than that.
+bool IsDefect(const Error& error) {
+  return error.code == Code::kBadModel || error.code == Code::kIo || error.code == Code::kInternal ||
+         error.code == Code::kNotFound;
+}
+
 // Whether the model finds relations: asked of the engine, which says what it cannot do.
 bool FindsRelations(const Engine& engine) {
   const std::vector<Label> labels = {{.name = "person"}};
@@ -134,9 +140,21 @@ void ModelPool::Answer(Slot& slot, const std::vector<BatchText>& batch) {
   if (!engine.ok()) return RefuseBatch({Code::kIo, "the model cannot be loaded now"}, batch);
   const Clock::time_point start = Clock::now();
   AnswerBatch(**engine, batch);
+  ReportDefects(slot, batch);
   options_.answered(batch.size(), std::chrono::duration<double>(Clock::now() - start).count());
   *engine = std::shared_ptr<const Engine>();  // Before others are told that it is free.
   Release(slot);
+}
+
+void ModelPool::ReportDefects(const Slot& slot, const std::vector<BatchText>& batch) const {
+  for (const BatchText& text : batch) {
+    const Job& job = *text.job;
+    const std::optional<Error>& error =
+        job.settings.kind == JobKind::kExtract ? job.results[text.index].error : job.error;
+    if (error && IsDefect(*error)) {
+      options_.report("text_failed", slot.source.name, error->message);
+    }
+  }
 }
 
 Result<std::shared_ptr<const Engine>> ModelPool::Acquire(Slot& slot) {

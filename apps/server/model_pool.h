@@ -33,7 +33,7 @@ struct ModelPoolOptions {
   std::chrono::milliseconds max_wait{5};
   // A batch of `texts` has been answered in `seconds`. By several threads at once.
   std::function<void(size_t texts, double seconds)> answered = [](size_t, double) {};
-  // Something that an operator wants to know.
+  // Something that an operator wants to know; no text. Must not call the pool.
   std::function<void(const std::string& event, const std::string& model, const std::string& message)>
       report = [](const std::string&, const std::string&, const std::string&) {};
 };
@@ -76,6 +76,7 @@ class ModelPool {
   explicit ModelPool(ModelPoolOptions options);
 
   void Answer(Slot& slot, const std::vector<BatchText>& batch);
+  void ReportDefects(const Slot& slot, const std::vector<BatchText>& batch) const;
   Result<std::shared_ptr<const Engine>> Acquire(Slot& slot);
   void Release(Slot& slot);
   Result<Engine> Load(Slot& slot, std::unique_lock<std::mutex>& lock);

@@ -251,7 +251,10 @@ Outcome Routes::AnswerLabelEmbeddings(Request& request) const {
                        const Job& done) -> std::variant<Response, Problem> {
     if (done.error) {
       Problem problem = ProblemOfText(*done.error);
-      if (done.error->code == Code::kUnsupported) problem.field = "/model";
+      if (done.error->code == Code::kUnsupported) {
+        problem.message = "this model has no label encoder: it reads labels with each text";
+        problem.field = "/model";
+      }
       return problem;
     }
     Response response;

@@ -18,6 +18,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <deque>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -190,7 +191,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     Exchange exchange;
     Parser parser;
     parser.header_limit(static_cast<uint32_t>(options().max_header));
-    parser.body_limit(boost::none);
+    parser.body_limit(std::numeric_limits<uint64_t>::max());  // ReadBody has a limit of its own.
     error_code failed;
     Lowest().expires_after(options().header_timeout);
     co_await http::async_read_header(stream_, buffer_, parser,
