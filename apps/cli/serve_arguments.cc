@@ -50,24 +50,26 @@ std::string ReadModel(const std::string& text, server::ServerOptions& options) {
 
 CLI::Option* AddSize(CLI::App& command, const std::string& names, const std::string& help,
                      size_t& size) {
-  return AddParsed(command, names, help, [&size](const std::string& text) {
-           const Result<size_t> bytes = ParseByteSize(text);
-           if (!bytes.ok()) return bytes.error().message;
-           size = *bytes;
-           return std::string();
-         })
+  return AddParsed(command, names, help,
+                   [&size](const std::string& text) {
+                     const Result<size_t> bytes = ParseByteSize(text);
+                     if (!bytes.ok()) return bytes.error().message;
+                     size = *bytes;
+                     return std::string();
+                   })
       ->option_text("B");
 }
 
 CLI::Option* AddTime(CLI::App& command, const std::string& names, const std::string& help,
                      std::chrono::milliseconds least, std::chrono::milliseconds& time) {
-  return AddParsed(command, names, help, [&time, least](const std::string& text) {
-           const Result<std::chrono::milliseconds> parsed = ParseDuration(text);
-           if (!parsed.ok()) return parsed.error().message;
-           if (*parsed < least) return "'" + text + "' is too short";
-           time = *parsed;
-           return std::string();
-         })
+  return AddParsed(command, names, help,
+                   [&time, least](const std::string& text) {
+                     const Result<std::chrono::milliseconds> parsed = ParseDuration(text);
+                     if (!parsed.ok()) return parsed.error().message;
+                     if (*parsed < least) return "'" + text + "' is too short";
+                     time = *parsed;
+                     return std::string();
+                   })
       ->option_text("TIME");
 }
 
@@ -158,8 +160,8 @@ void AddLimitFlags(CLI::App& command, server::ServerOptions& options) {
   using std::chrono::milliseconds;
   const char* group = "Limits";
   AddTime(command, "--max-wait",
-          "While the engine is busy, how long a batch that is not full waits (5ms)", milliseconds(0),
-          options.max_wait)
+          "While the engine is busy, how long a batch that is not full waits (5ms)",
+          milliseconds(0), options.max_wait)
       ->group(group);
   AddInteger<size_t>(command, "--max-queue", "Most requests that wait or run (1024)", 2,
                      options.max_queue)
@@ -176,7 +178,8 @@ void AddLimitFlags(CLI::App& command, server::ServerOptions& options) {
                      options.max_connections)
       ->option_text("N")
       ->group(group);
-  AddTime(command, "--timeout", "For requests that set none (30s)", milliseconds(1), options.timeout)
+  AddTime(command, "--timeout", "For requests that set none (30s)", milliseconds(1),
+          options.timeout)
       ->group(group);
   AddTime(command, "--header-timeout", "Most time for a header to come (10s)", milliseconds(1),
           options.header_timeout)

@@ -43,7 +43,8 @@ Result<std::unique_ptr<AccessLog>> AccessLog::Open(const std::string& path,
   if (owned) {
     descriptor = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (descriptor < 0) {
-      return Error{Code::kIo, fmt::format("cannot write the log {}: {}", path, std::strerror(errno))};
+      return Error{Code::kIo,
+                   fmt::format("cannot write the log {}: {}", path, std::strerror(errno))};
     }
   }
   return std::unique_ptr<AccessLog>(new AccessLog(descriptor, owned, std::move(lost)));

@@ -23,8 +23,8 @@ struct AdmissionState {
 };
 
 // Of each limit a client may hold as much as is free for others (dynamic thresholds, Choudhury and
-// Hahne 1998): a client alone half of it, of n that ask for all they can get each one of n + 1 parts.
-// So whoever comes new finds room. Thread-safe; must outlive its tickets.
+// Hahne 1998): a client alone half of it, of n that ask for all they can get each one of n + 1
+// parts. So whoever comes new finds room. Thread-safe; must outlive its tickets.
 class Admission {
  public:
   explicit Admission(const AdmissionLimits& limits) : limits_(limits) {}
@@ -41,7 +41,7 @@ class Admission {
     bool Grow(size_t bytes);
     // `requests` places in the queue; false when there is no room.
     bool Enter(size_t requests = 1);
-    void Leave();  // Gives the places back and keeps the bytes,
+    void Leave();               // Gives the places back and keeps the bytes,
     void Shrink(size_t bytes);  // the opposite: `bytes` of those that it holds.
     void Release();
 

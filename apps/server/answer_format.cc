@@ -19,7 +19,7 @@ size_t Measure(std::string_view text, Offsets unit) {
   size_t count = 0;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    count += (byte & 0xC0) != 0x80;                           // A code point begins.
+    count += (byte & 0xC0) != 0x80;                             // A code point begins.
     count += unit == Offsets::kUtf16 && (byte & 0xF8) == 0xF0;  // It takes two units.
   }
   return count;

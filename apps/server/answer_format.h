@@ -21,7 +21,8 @@ struct AnswerFormat {
   RedactionRule redaction;
 };
 
-// Why a text was refused. The field is "/text", "/labels" or "/relations", as the engine says which.
+// Why a text was refused. The field is "/text", "/labels" or "/relations", as the engine says
+// which.
 Problem ProblemOfText(const Error& error);
 
 // The members of the object of text `index` of `job`, without its braces.

@@ -37,8 +37,8 @@ struct BatcherState {
 // Thread-safe. Knows nothing of sockets or of the engine.
 class Batcher {
  public:
-  // Answers the texts of one call: fills Job::results[index] (or plan, vectors, error) of each. On a
-  // thread of the batcher, by several at once. Must not throw.
+  // Answers the texts of one call: fills Job::results[index] (or plan, vectors, error) of each. On
+  // a thread of the batcher, by several at once. Must not throw.
   using Run = std::function<void(const std::vector<BatchText>& batch)>;
 
   Batcher(const BatcherOptions& options, Run run);

@@ -9,8 +9,8 @@
 
 namespace waterline::server {
 
-// Answers the texts of `batch`, which share their CallSettings. Label lists that are equal are given
-// to the engine as one, which reads it once.
+// Answers the texts of `batch`, which share their CallSettings. Label lists that are equal are
+// given to the engine as one, which reads it once.
 void AnswerBatch(const Engine& engine, const std::vector<BatchText>& batch);
 
 // Ends all of `batch` with `error`.

@@ -11,8 +11,8 @@ int64_t EstimateTokens(const JobText& text) {
   int64_t tokens = 2;
   if (text.labels != nullptr) {
     for (const Label& label : *text.labels) {
-      bytes += static_cast<int64_t>(
-          (label.description.empty() ? label.name : label.description).size());
+      bytes +=
+          static_cast<int64_t>((label.description.empty() ? label.name : label.description).size());
       ++tokens;  // Its marker.
     }
   }
@@ -82,8 +82,9 @@ bool FairQueue::Remove(const Job& job) {
   const Flows::iterator flow = flows_.find(job.client);
   if (flow == flows_.end()) return false;
   std::list<std::shared_ptr<Job>>& jobs = flow->second.jobs;
-  const auto found = std::find_if(jobs.begin(), jobs.end(),
-                                  [&](const std::shared_ptr<Job>& each) { return each.get() == &job; });
+  const auto found = std::find_if(jobs.begin(), jobs.end(), [&](const std::shared_ptr<Job>& each) {
+    return each.get() == &job;
+  });
   if (found == jobs.end()) return false;
   for (size_t i = job.next; i < job.texts.size(); ++i) tokens_ -= EstimateTokens(job.texts[i]);
   arrivals_.erase(arrivals_.find(job.queued));

@@ -23,16 +23,16 @@ struct BatchText {
   size_t index = 0;
 };
 
-// Start-time fair queueing (Goyal, Vin, Cheng 1996) over clients, in order of arrival within one: who
-// has been given the least tokens is next, and who comes new starts level with those who wait. Not
-// thread-safe.
+// Start-time fair queueing (Goyal, Vin, Cheng 1996) over clients, in order of arrival within one:
+// who has been given the least tokens is next, and who comes new starts level with those who wait.
+// Not thread-safe.
 class FairQueue {
  public:
   void Push(std::shared_ptr<Job> job);  // With at least one text.
 
-  // The texts of the next engine call: all of one CallSettings, in fair order, while their estimated
-  // tokens stay within `tokens` (the first is taken in any case). Plans and label embeddings come
-  // alone.
+  // The texts of the next engine call: all of one CallSettings, in fair order, while their
+  // estimated tokens stay within `tokens` (the first is taken in any case). Plans and label
+  // embeddings come alone.
   std::vector<BatchText> Take(int64_t tokens);
 
   // Takes out the texts of `job` that wait. Returns whether there were any.
@@ -51,10 +51,10 @@ class FairQueue {
 
   void TakeText(Flows::iterator flow, std::vector<BatchText>& taken);
 
-  Flows flows_;                                            // Of clients that wait.
-  std::set<std::pair<double, std::string>> order_;         // Their starts.
-  std::multiset<Clock::time_point> arrivals_;              // Of jobs that wait.
-  double now_ = 0;                                         // Virtual time: the last start served.
+  Flows flows_;                                     // Of clients that wait.
+  std::set<std::pair<double, std::string>> order_;  // Their starts.
+  std::multiset<Clock::time_point> arrivals_;       // Of jobs that wait.
+  double now_ = 0;                                  // Virtual time: the last start served.
   size_t jobs_ = 0;
   int64_t tokens_ = 0;
 };

@@ -48,7 +48,8 @@ Response ToResponse(const Problem& problem, std::string_view request_id) {
   json.EndObject();
   json.EndObject();
   response.body += '\n';
-  if (problem.status == 429 || problem.status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (problem.status == 429 || problem.status == 503)
+    response.headers.emplace_back("Retry-After", "1");
   if (problem.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }

@@ -35,9 +35,9 @@ struct Response {
 // Why a request was not served.
 struct Problem {
   int status = 400;
-  std::string code;                // "invalid_argument"; of a Code, or of HTTP.
-  std::string message;             // One sentence.
-  std::string field = {};          // JSON pointer into the body; "" for none.
+  std::string code;                  // "invalid_argument"; of a Code, or of HTTP.
+  std::string message;               // One sentence.
+  std::string field = {};            // JSON pointer into the body; "" for none.
   std::optional<size_t> limit = {};  // What was exceeded.
 };
 

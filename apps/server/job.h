@@ -49,8 +49,8 @@ struct Job {
   CallSettings settings;
   std::string body;  // What the views of `texts` lie in.
   std::vector<JobText> texts;
-  // Called once, on a thread of the batcher, when all texts are answered; not after Cancel. Must not
-  // throw.
+  // Called once, on a thread of the batcher, when all texts are answered; not after Cancel. Must
+  // not throw.
   std::function<void()> done;
 
   std::vector<Extraction> results;      // Of kExtract: one for each text.
@@ -64,7 +64,7 @@ struct Job {
  private:
   friend class Batcher;
   friend class FairQueue;
-  size_t next = 0;       // First text that waits.
+  size_t next = 0;  // First text that waits.
   size_t unanswered = 0;
   bool cancelled = false;
 };

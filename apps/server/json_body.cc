@@ -31,7 +31,9 @@ class LimitedHandler {
   bool Int64(int64_t i) { return Count() && next_.Int64(i); }
   bool Uint64(uint64_t i) { return Count() && next_.Uint64(i); }
   bool Double(double d) { return Count() && next_.Double(d); }
-  bool RawNumber(const char* s, SizeType n, bool copy) { return Count() && next_.RawNumber(s, n, copy); }
+  bool RawNumber(const char* s, SizeType n, bool copy) {
+    return Count() && next_.RawNumber(s, n, copy);
+  }
   bool String(const char* s, SizeType n, bool copy) { return Count() && next_.String(s, n, copy); }
   bool Key(const char* s, SizeType n, bool copy) { return Count() && next_.Key(s, n, copy); }
   bool StartObject() { return Enter() && next_.StartObject(); }
@@ -74,11 +76,17 @@ struct Source {
 
 Problem TooLarge(bool deep, const JsonLimits& limits) {
   if (deep) {
-    return {413, "too_deep", fmt::format("the JSON is nested deeper than {}", limits.depth), {},
+    return {413,
+            "too_deep",
+            fmt::format("the JSON is nested deeper than {}", limits.depth),
+            {},
             static_cast<size_t>(limits.depth)};
   }
-  return {413, "too_many_values",
-          fmt::format("the JSON has more than {} values and keys", limits.values), {}, limits.values};
+  return {413,
+          "too_many_values",
+          fmt::format("the JSON has more than {} values and keys", limits.values),
+          {},
+          limits.values};
 }
 
 // `value` without references: each stands for the schema of `all` that it names.
@@ -136,8 +144,10 @@ std::string Describe(std::string_view keyword, const Value& schema, const Value*
   if (is("maxLength")) return "must have at most " + Number(schema, "maxLength") + " characters";
   if (is("minItems")) return "must have at least " + Number(schema, "minItems") + " items";
   if (is("maxItems")) return "must have at most " + Number(schema, "maxItems") + " items";
-  if (is("minProperties")) return "must have at least " + Number(schema, "minProperties") + " members";
-  if (is("maxProperties")) return "must have at most " + Number(schema, "maxProperties") + " members";
+  if (is("minProperties"))
+    return "must have at least " + Number(schema, "minProperties") + " members";
+  if (is("maxProperties"))
+    return "must have at most " + Number(schema, "maxProperties") + " members";
   if (is("additionalProperties")) return "is not known";
   if (is("required") && value != nullptr && value->IsObject()) {
     for (const Value& name : schema["required"].GetArray()) {
@@ -168,10 +178,10 @@ std::optional<Problem> ParseJson(std::string& json, const JsonLimits& limits,
   if (source.result.Code() == rapidjson::kParseErrorTermination) {
     return TooLarge(source.too_deep, limits);
   }
-  return Problem{400, "malformed_json",
-                 fmt::format("the body is not JSON: {} At byte {}",
-                             rapidjson::GetParseError_En(source.result.Code()),
-                             source.result.Offset() + 1)};
+  return Problem{
+      400, "malformed_json",
+      fmt::format("the body is not JSON: {} At byte {}",
+                  rapidjson::GetParseError_En(source.result.Code()), source.result.Offset() + 1)};
 }
 
 struct Schemas::Compiled {
@@ -213,7 +223,8 @@ std::optional<Problem> Schemas::Check(const std::string& name,
     }
   }
   return Problem{422, "invalid_field",
-                 (field.empty() ? std::string("the body ") : "\"" + field + "\" ") + message, field};
+                 (field.empty() ? std::string("the body ") : "\"" + field + "\" ") + message,
+                 field};
 }
 
 }  // namespace waterline::server

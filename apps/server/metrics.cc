@@ -48,10 +48,14 @@ struct Metrics::Series {
                                            .Name("waterline_compute_seconds")
                                            .Help("From the first text's batch to the last's end")
                                            .Register(registry);
-  Family<Histogram>& batch_texts =
-      BuildHistogram().Name("waterline_batch_texts").Help("Texts of an engine call").Register(registry);
-  Family<Histogram>& batch_seconds =
-      BuildHistogram().Name("waterline_batch_seconds").Help("Time of an engine call").Register(registry);
+  Family<Histogram>& batch_texts = BuildHistogram()
+                                       .Name("waterline_batch_texts")
+                                       .Help("Texts of an engine call")
+                                       .Register(registry);
+  Family<Histogram>& batch_seconds = BuildHistogram()
+                                         .Name("waterline_batch_seconds")
+                                         .Help("Time of an engine call")
+                                         .Register(registry);
   Family<Histogram>& pass_tokens = BuildHistogram()
                                        .Name("waterline_pass_tokens")
                                        .Help("Tokens of a pass, prompts included")
@@ -74,8 +78,9 @@ struct Metrics::Series {
       BuildGauge().Name("waterline_connections").Help("Open connections").Register(registry);
   Family<Gauge>& queue = BuildGauge()
                              .Name("waterline_queue")
-                             .Help("What waits for an engine: requests, tokens (estimated), and the "
-                                   "age of the oldest in seconds")
+                             .Help(
+                                 "What waits for an engine: requests, tokens (estimated), and the "
+                                 "age of the oldest in seconds")
                              .Register(registry);
   Family<Gauge>& admitted = BuildGauge()
                                 .Name("waterline_admitted")
@@ -83,8 +88,9 @@ struct Metrics::Series {
                                 .Register(registry);
   Family<Gauge>& memory = BuildGauge()
                               .Name("waterline_memory_bytes")
-                              .Help("The budget of all models and the queue, what of it is in use, "
-                                    "the peak; and what is resident of the process")
+                              .Help(
+                                  "The budget of all models and the queue, what of it is in use, "
+                                  "the peak; and what is resident of the process")
                               .Register(registry);
   Family<Gauge>& model_memory = BuildGauge()
                                     .Name("waterline_model_memory_bytes")

@@ -20,7 +20,7 @@ struct RequestRecord {
   std::string_view route;  // A path of openapi.json, or "other".
   int status = 0;          // 0: the client was gone before there was an answer.
   double total_seconds = 0;
-  double queue_seconds = -1;    // Of requests that an engine answered; else negative.
+  double queue_seconds = -1;  // Of requests that an engine answered; else negative.
   double compute_seconds = -1;
 };
 

@@ -27,8 +27,8 @@ namespace {
 
 // Whether the operator has to know: the client is told no more than that.
 bool IsDefect(const Error& error) {
-  return error.code == Code::kBadModel || error.code == Code::kIo || error.code == Code::kInternal ||
-         error.code == Code::kNotFound;
+  return error.code == Code::kBadModel || error.code == Code::kIo ||
+         error.code == Code::kInternal || error.code == Code::kNotFound;
 }
 
 // Whether the model finds relations: asked of the engine, which says what it cannot do.
@@ -65,9 +65,9 @@ Result<std::unique_ptr<ModelPool>> ModelPool::Open(ModelPoolOptions options) {
   for (const ModelSource& source : given.models) {
     for (const std::unique_ptr<Slot>& other : pool->slots_) {
       if (other->source.name != source.name) continue;
-      return Error{Code::kInvalidArgument,
-                   fmt::format("two models are named '{}': give them names as NAME=MODEL",
-                               source.name)};
+      return Error{
+          Code::kInvalidArgument,
+          fmt::format("two models are named '{}': give them names as NAME=MODEL", source.name)};
     }
     pool->slots_.push_back(std::make_unique<Slot>());
     pool->slots_.back()->source = source;
@@ -210,7 +210,8 @@ Result<Engine> ModelPool::Load(Slot& slot, std::unique_lock<std::mutex>& lock) {
   return *std::move(loaded);
 }
 
-// Unloads the model that was not used for longest, of those in `slots_` that no batch uses for good.
+// Unloads the model that was not used for longest, of those in `slots_` that no batch uses for
+// good.
 bool ModelPool::UnloadOldest(const Slot& except, std::unique_lock<std::mutex>& lock) {
   if (!options_.on_demand) return false;
   Slot* oldest = nullptr;

@@ -34,7 +34,8 @@ struct ModelPoolOptions {
   // A batch of `texts` has been answered in `seconds`. By several threads at once.
   std::function<void(size_t texts, double seconds)> answered = [](size_t, double) {};
   // Something that an operator wants to know; no text. Must not call the pool.
-  std::function<void(const std::string& event, const std::string& model, const std::string& message)>
+  std::function<void(const std::string& event, const std::string& model,
+                     const std::string& message)>
       report = [](const std::string&, const std::string&, const std::string&) {};
 };
 
@@ -43,7 +44,7 @@ enum class ModelStatus { kUnloaded, kLoading, kLoaded, kFailed };
 struct ModelState {
   std::string name;
   ModelStatus status = ModelStatus::kUnloaded;
-  std::string error;  // Of kFailed.
+  std::string error;                 // Of kFailed.
   std::optional<EngineStats> stats;  // Of kLoaded.
   bool relations = false;            // Whether it finds them, once it has been loaded;
   bool label_embeddings = false;     // whether it has a label encoder.

@@ -21,8 +21,9 @@ std::string UpperCase(std::string_view name) {
 }
 
 size_t CodePoints(std::string_view text) {
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string Hash(std::string_view text, std::string_view label, std::string_view key) {
@@ -32,7 +33,8 @@ std::string Hash(std::string_view text, std::string_view label, std::string_view
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(), &size);
+       reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(),
+       &size);
   std::string hex;
   constexpr size_t kShown = 8;  // 64 bits: no two of millions of names are alike by chance.
   for (size_t i = 0; i < kShown; ++i) hex += fmt::format("{:02x}", digest[i]);
@@ -56,9 +58,8 @@ std::string Replace(std::string_view text, std::string_view label, const Redacti
 std::vector<RedactedSpan> JoinSpans(const std::vector<Entity>& entities) {
   std::vector<size_t> order(entities.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return entities[a].byte_start < entities[b].byte_start;
-  });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return entities[a].byte_start < entities[b].byte_start; });
   std::vector<RedactedSpan> spans;
   for (const size_t i : order) {
     const Entity& entity = entities[i];
@@ -83,8 +84,8 @@ RedactedText Redact(std::string_view text, const std::vector<Entity>& entities,
     made.text.append(text.substr(at, span.byte_start - at));
     span.new_byte_start = made.text.size();
     const Label& label = labels[static_cast<size_t>(entities[span.entity].label)];
-    made.text += Replace(text.substr(span.byte_start, span.byte_end - span.byte_start), label.name,
-                         rule);
+    made.text +=
+        Replace(text.substr(span.byte_start, span.byte_end - span.byte_start), label.name, rule);
     span.new_byte_end = made.text.size();
     at = span.byte_end;
   }

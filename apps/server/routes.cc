@@ -34,7 +34,8 @@ Response Status(const char* status, int code = 200) {
 
 constexpr Route kRoutes[] = {
     {"/", "GET", true, false, [](const Routes&, Request&) -> Outcome { return Page(kIndexPage); }},
-    {"/docs", "GET", true, false, [](const Routes&, Request&) -> Outcome { return Page(kDocsPage); }},
+    {"/docs", "GET", true, false,
+     [](const Routes&, Request&) -> Outcome { return Page(kDocsPage); }},
     {"/openapi.json", "GET", true, false,
      [](const Routes&, Request&) -> Outcome {
        Response response;
@@ -45,7 +46,8 @@ constexpr Route kRoutes[] = {
      [](const Routes&, Request&) -> Outcome { return Status("live"); }},
     {"/health/ready", "GET", true, false,
      [](const Routes& routes, Request&) { return routes.Ready(); }},
-    {"/metrics", "GET", false, false, [](const Routes& routes, Request&) { return routes.Expose(); }},
+    {"/metrics", "GET", false, false,
+     [](const Routes& routes, Request&) { return routes.Expose(); }},
     {"/v1/models", "GET", false, false,
      [](const Routes& routes, Request&) { return routes.ListModels(); }},
     {"/v1/entities", "POST", false, true,
@@ -193,8 +195,8 @@ std::variant<Problem, Pending> Routes::MakePending(std::shared_ptr<Job> job,
   if (draining_) return Problem{503, "shutting_down", "the server is shutting down"};
   Batcher* const batcher = pool_.Find(settings.model);
   if (batcher == nullptr) {
-    return Problem{404, "unknown_model", "there is no model of this name; GET /v1/models lists them",
-                   "/model"};
+    return Problem{404, "unknown_model",
+                   "there is no model of this name; GET /v1/models lists them", "/model"};
   }
   job->settings = settings.call;
   for (const std::string_view text : texts) {
@@ -217,8 +219,8 @@ Outcome Routes::AnswerPlan(Request& request) const {
   auto made = MakePending(job, ReadTexts(document), settings);
   if (auto* problem = std::get_if<Problem>(&made)) return std::move(*problem);
   auto& pending = std::get<Pending>(made);
-  pending.finish = [model = pool_.NameOf(settings.model)](
-                       const Job& done) -> std::variant<Response, Problem> {
+  pending.finish =
+      [model = pool_.NameOf(settings.model)](const Job& done) -> std::variant<Response, Problem> {
     if (done.error) return ProblemOfText(*done.error);
     if (!done.plan->refused.empty()) return ProblemOfText(done.plan->refused.front().error);
     Response response;
@@ -247,8 +249,8 @@ Outcome Routes::AnswerLabelEmbeddings(Request& request) const {
   auto made = MakePending(job, {std::string_view()}, settings);
   if (auto* problem = std::get_if<Problem>(&made)) return std::move(*problem);
   auto& pending = std::get<Pending>(made);
-  pending.finish = [model = pool_.NameOf(settings.model)](
-                       const Job& done) -> std::variant<Response, Problem> {
+  pending.finish =
+      [model = pool_.NameOf(settings.model)](const Job& done) -> std::variant<Response, Problem> {
     if (done.error) {
       Problem problem = ProblemOfText(*done.error);
       if (done.error->code == Code::kUnsupported) {

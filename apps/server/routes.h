@@ -70,9 +70,9 @@ class Routes {
   std::atomic<bool> draining_ = false;
 };
 
-// The lines of one streamed request. A line is an object with the fields of the route's JSON, of which
-// "text" is one string, and an "id" that comes back; one without "text" sets what later lines do
-// not set themselves. For one thread.
+// The lines of one streamed request. A line is an object with the fields of the route's JSON, of
+// which "text" is one string, and an "id" that comes back; one without "text" sets what later lines
+// do not set themselves. For one thread.
 class LineStream {
  public:
   LineStream(const Routes& routes, const Route& route, std::string client);

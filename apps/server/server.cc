@@ -74,9 +74,10 @@ Result<std::string> ReadHashKey(const std::string& path) {
   std::ostringstream bytes;
   bytes << file.rdbuf();
   if (!file || bytes.str().size() < kBytes) {
-    return Error{Code::kIo, fmt::format("cannot use {} as a key for hashes: it must be readable and "
-                                        "have {} bytes or more",
-                                        path, kBytes)};
+    return Error{Code::kIo,
+                 fmt::format("cannot use {} as a key for hashes: it must be readable and "
+                             "have {} bytes or more",
+                             path, kBytes)};
   }
   return bytes.str();
 }
@@ -86,10 +87,11 @@ Result<void> Check(const ServerOptions& options) {
     return Error{Code::kInvalidArgument, "a certificate needs its key, and a key its certificate"};
   }
   if (options.max_body > options.max_queue_bytes / 2) {
-    return Error{Code::kInvalidArgument,
-                 fmt::format("a body of {} bytes would not fit into the queue of {} bytes, of which "
-                             "a client may hold half",
-                             options.max_body, options.max_queue_bytes)};
+    return Error{
+        Code::kInvalidArgument,
+        fmt::format("a body of {} bytes would not fit into the queue of {} bytes, of which "
+                    "a client may hold half",
+                    options.max_body, options.max_queue_bytes)};
   }
   return {};
 }
@@ -179,8 +181,8 @@ net::awaitable<void> Server::Impl::Accept() {
   while (true) {
     const net::any_io_executor strand = net::make_strand(*loop);
     error_code failed;
-    tcp::socket socket = co_await acceptor->async_accept(
-        strand, net::redirect_error(net::use_awaitable, failed));
+    tcp::socket socket =
+        co_await acceptor->async_accept(strand, net::redirect_error(net::use_awaitable, failed));
     if (failed == net::error::operation_aborted) co_return;
     if (failed) {  // No descriptor is left, or the like.
       pause.expires_after(std::chrono::milliseconds(100));
@@ -287,9 +289,9 @@ Result<std::unique_ptr<Server>> Server::Open(ServerOptions given) {
   Result<std::unique_ptr<ModelPool>> pool = ModelPool::Open(std::move(models));
   if (!pool.ok()) return pool.error();
   service.pool = *std::move(pool);
-  service.routes = std::make_unique<Routes>(
-      *service.pool, service.admission, service.metrics,
-      RouteOptions{options.timeout, *std::move(hash_key), options.json});
+  service.routes =
+      std::make_unique<Routes>(*service.pool, service.admission, service.metrics,
+                               RouteOptions{options.timeout, *std::move(hash_key), options.json});
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

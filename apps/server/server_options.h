@@ -30,7 +30,7 @@ struct ServerOptions {
   std::string log;            // A file; "": standard error, "-": none.
 
   std::chrono::milliseconds max_wait{5};
-  size_t max_queue = 1024;                   // Requests.
+  size_t max_queue = 1024;                    // Requests.
   size_t max_queue_bytes = size_t{16} << 20;  // Set aside of the memory budget.
   size_t max_body = size_t{4} << 20;          // Bytes, decoded; of a line of a stream, too.
   size_t max_header = size_t{16} << 10;

@@ -78,8 +78,8 @@ struct Service {
   std::unique_ptr<AccessLog> log;
   std::unique_ptr<ModelPool> pool;
   std::unique_ptr<Routes> routes;
-  Replaceable<const ApiKeys> keys;                   // nullptr: none are asked for.
-  Replaceable<boost::asio::ssl::context> tls;        // nullptr: plain HTTP.
+  Replaceable<const ApiKeys> keys;             // nullptr: none are asked for.
+  Replaceable<boost::asio::ssl::context> tls;  // nullptr: plain HTTP.
   Connections connections;
   std::atomic<int> requests = 0;  // That are being served.
 };

@@ -228,8 +228,10 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   std::optional<Problem> ProblemOfHeader(error_code failed) const {
     if (failed == http::error::header_limit || failed == http::error::buffer_overflow) {
-      return Problem{431, "header_too_large",
-                     fmt::format("the header has more than {} bytes", options().max_header), {},
+      return Problem{431,
+                     "header_too_large",
+                     fmt::format("the header has more than {} bytes", options().max_header),
+                     {},
                      options().max_header};
     }
     if (failed == http::error::end_of_stream || failed == http::error::partial_message ||
@@ -258,7 +260,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     exchange.coding = field(http::field::content_encoding);
     exchange.expects_continue = beast::iequals(header[http::field::expect], "100-continue");
     if (const auto length = parser.content_length()) exchange.length = *length;
-    if (std::string id = field("X-Request-Id"); IsRequestId(id)) exchange.request_id = std::move(id);
+    if (std::string id = field("X-Request-Id"); IsRequestId(id))
+      exchange.request_id = std::move(id);
     if (std::string trace = field("traceparent"); IsTraceparent(trace)) {
       exchange.traceparent = std::move(trace);
     }
@@ -279,8 +282,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     const Route* const route = exchange.route;
     if (route == nullptr) return problem({404, "not_found", "there is no such path"});
     if (exchange.method != route->method && !(exchange.head && route->method == "GET")) {
-      Response response = problem({405, "method_not_allowed",
-                                   fmt::format("this path has {} alone", route->method)});
+      Response response = problem(
+          {405, "method_not_allowed", fmt::format("this path has {} alone", route->method)});
       response.headers.emplace_back("Allow", route->method == "GET" ? "GET, HEAD" : "POST");
       return response;
     }
@@ -314,16 +317,19 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   Response Preflight() const {
     Response response;
     response.status = 204;
-    response.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
-                        {"Access-Control-Allow-Headers",
-                         "Authorization, Content-Type, Content-Encoding, X-Request-Id, traceparent"},
-                        {"Access-Control-Max-Age", "600"}};
+    response.headers = {
+        {"Access-Control-Allow-Methods", "GET, POST"},
+        {"Access-Control-Allow-Headers",
+         "Authorization, Content-Type, Content-Encoding, X-Request-Id, traceparent"},
+        {"Access-Control-Max-Age", "600"}};
     return response;
   }
 
   Problem BodyTooLarge() const {
-    return {413, "body_too_large",
-            fmt::format("the body has more than {} bytes, decoded", options().max_body), {},
+    return {413,
+            "body_too_large",
+            fmt::format("the body has more than {} bytes, decoded", options().max_body),
+            {},
             options().max_body};
   }
 
@@ -336,8 +342,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     if (!keys) return true;
     constexpr std::string_view kBearer = "bearer ";
     const std::string_view given = authorization_;
-    if (given.size() < kBearer.size() || !beast::iequals({given.data(), kBearer.size()},
-                                                         {kBearer.data(), kBearer.size()})) {
+    if (given.size() < kBearer.size() ||
+        !beast::iequals({given.data(), kBearer.size()}, {kBearer.data(), kBearer.size()})) {
       return false;
     }
     const std::optional<std::string> client = keys->ClientOf(given.substr(kBearer.size()));
@@ -719,8 +725,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       lines->bytes -= item.bytes;
       lines->items.pop_front();
       lines->changed.cancel();
-      const bool more = !lines->items.empty() && (!lines->items.front().pending ||
-                                                  lines->items.front().signal->done);
+      const bool more = !lines->items.empty() &&
+                        (!lines->items.front().pending || lines->items.front().signal->done);
       if (more && out.size() < kPiece) continue;
       const bool sent = co_await WriteChunk(out);
       if (!sent) lines->failed = true;
