@@ -126,9 +126,10 @@ Problem ProblemOfText(const Error& error) {
   if (StartsWith(error.message, "the text") || StartsWith(error.message, "the word at")) {
     problem.field = "/text";
   }
-  if (StartsWith(error.message, "relation") ||
-      StartsWith(error.message, "this model finds no relations")) {
-    problem.field = "/relations";
+  if (StartsWith(error.message, "relation")) problem.field = "/relations";
+  if (StartsWith(error.message, "this model finds no relations")) {  // Not for this model.
+    problem.status = 404;
+    problem.field = "/model";
   }
   return problem;
 }

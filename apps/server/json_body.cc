@@ -8,6 +8,7 @@
 #include <rapidjson/schema.h>
 #include <rapidjson/stringbuffer.h>
 
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -30,7 +31,12 @@ class LimitedHandler {
   bool Uint(unsigned i) { return Count() && next_.Uint(i); }
   bool Int64(int64_t i) { return Count() && next_.Int64(i); }
   bool Uint64(uint64_t i) { return Count() && next_.Uint64(i); }
-  bool Double(double d) { return Count() && next_.Double(d); }
+  // To JSON Schema 3.0 is an integer.
+  bool Double(double d) {
+    constexpr double kExact = 9007199254740992.0;  // 2^53
+    if (std::abs(d) <= kExact && d == std::trunc(d)) return Int64(static_cast<int64_t>(d));
+    return Count() && next_.Double(d);
+  }
   bool RawNumber(const char* s, SizeType n, bool copy) {
     return Count() && next_.RawNumber(s, n, copy);
   }

@@ -254,6 +254,7 @@ Outcome Routes::AnswerLabelEmbeddings(Request& request) const {
     if (done.error) {
       Problem problem = ProblemOfText(*done.error);
       if (done.error->code == Code::kUnsupported) {
+        problem.status = 404;
         problem.message = "this model has no label encoder: it reads labels with each text";
         problem.field = "/model";
       }

@@ -66,6 +66,9 @@ TEST(JsonBody, AProblemNamesItsField) {
             "/threshold: \"/threshold\" must be at most 1");
   EXPECT_EQ(check(R"({"text":"a","labels":["b"],"offsets":"lines"})"),
             "/offsets: \"/offsets\" must be one of codepoints, bytes, utf16");
+  EXPECT_EQ(check(R"({"text":"a","labels":["b"],"labels_per_pass":3.0,"threshold":1.0})"), "");
+  EXPECT_EQ(check(R"({"text":"a","labels":["b"],"labels_per_pass":3.5})"),
+            "/labels_per_pass: \"/labels_per_pass\" must be of type integer");
   EXPECT_EQ(check("[]"), ": the body must be of type object");
 }
 

@@ -356,8 +356,8 @@ class Problems(Shared):
         self.problem(422, "/labels", labels=["a <<ENT>> b"])
         self.problem(422, "/labels", labels=[{"name": "a", "description": "x"},
                                              {"name": "b", "description": "x"}])
-        self.problem(422, "/relations", path="/v1/relations", relations=["knows"])
-        error = self.problem(422, "/model", path="/v1/label-embeddings", text=..., threshold=...)
+        self.problem(404, "/model", path="/v1/relations", relations=["knows"])
+        error = self.problem(404, "/model", path="/v1/label-embeddings", text=..., threshold=...)
         self.assertNotIn(str(TESTS), error["message"])
 
     def test_one_bad_text_of_a_list_does_not_stop_the_others(self):
