@@ -23,7 +23,7 @@ def examples(document):
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
             lines = part.splitlines()
             end = 0
-            while lines[end].endswith("\\") or lines[end].count("'") % 2 == 1:
+            while lines[end].endswith(("\\", "|")) or "\n".join(lines[: end + 1]).count("'") % 2 == 1:
                 end += 1
             yield "\n".join(lines[: end + 1]), "\n".join(lines[end + 1 :]).strip()
 
@@ -33,12 +33,12 @@ def normal(text):
     text = re.sub(r'"(queue_ms|compute_ms|request_id)":\s*("[^"]*"|[0-9.]+)', r'"\1":0', text)
     text = re.sub(r":[0-9a-f]{16}\]", ":0]", text)
     text = re.sub(r"(\d\.\d{4})\d+", r"\1", text)
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"\s+", "", text)
 
 
 def matches(shown, printed):
     """`shown` may leave parts out with ..."""
-    parts = [re.escape(part.strip()) for part in normal(shown).split("...")]
+    parts = [re.escape(part) for part in normal(shown).split("...")]
     return re.fullmatch(r"\s*" + r".*".join(parts) + r"\s*", normal(printed), re.S) is not None
 
 
