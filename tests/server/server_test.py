@@ -292,6 +292,15 @@ class Routes(Shared):
         self.assertLessEqual(self.server.metric('waterline_memory_bytes{what="peak"}'),
                              self.server.metric('waterline_memory_bytes{what="budget"}'))
 
+    def test_the_dashboard_asks_for_metrics_that_there_are(self):
+        self.ask()
+        known = set(re.findall(r"^(waterline_\w+?)(?:{|\s)", self.server.get("/metrics")[1].decode(), re.M))
+        dashboard = json.loads((TESTS.parent / "docs" / "grafana.json").read_text())
+        asked = {name for panel in dashboard["panels"] for target in panel["targets"]
+                 for name in re.findall(r"waterline_\w+", target["expr"])}
+        self.assertGreater(len(asked), 10)
+        self.assertLessEqual(asked, known)
+
     def test_ids_and_traces_are_passed_through(self):
         parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         _, headers, _ = self.server.request(
