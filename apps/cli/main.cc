@@ -15,6 +15,7 @@
 #include "inspect_command.h"
 #include "pack_command.h"
 #include "plan_command.h"
+#include "serve_command.h"
 
 namespace waterline::cli {
 namespace {
@@ -48,6 +49,9 @@ int Main(int count, char** arguments) {
   CLI::App* eval_command =
       program.add_subcommand("eval", "Tell how well a model finds what people found");
   AddEvalFlags(*eval_command, eval);
+  ServeArguments serve;
+  CLI::App* serve_command = program.add_subcommand("serve", "Answer requests over HTTP");
+  AddServeFlags(*serve_command, serve);
   PlanArguments plan;
   CLI::App* plan_command =
       program.add_subcommand("plan", "Tell what a run would take, without running the model");
@@ -82,6 +86,7 @@ int Main(int count, char** arguments) {
   }
   if (extract_command->parsed()) return RunExtract(extract, start);
   if (eval_command->parsed()) return RunEval(eval);
+  if (serve_command->parsed()) return RunServe(serve);
   if (embed_command->parsed()) return RunEmbedding(embed, start);
   if (pack_command->parsed()) return RunPack(pack);
   if (doctor_command->parsed()) return RunDoctorCommand(doctor);
