@@ -28,17 +28,21 @@ CLI::Option* AddParsed(CLI::App& command, const std::string& names, const std::s
 template <typename T>
 CLI::Option* AddChoice(CLI::App& command, const std::string& names, const std::string& help,
                        std::vector<std::pair<std::string, T>> choices, T& chosen) {
-  return AddParsed(command, names, help, [choices, &chosen](const std::string& text) {
-    std::string known;
-    for (const auto& [name, value] : choices) {
-      if (name == text) {
-        chosen = value;
-        return std::string();
-      }
-      known += (known.empty() ? "" : ", ") + name;
-    }
-    return "'" + text + "' is not known; it is one of " + known;
-  });
+  std::string type;  // What completes it.
+  for (const auto& [name, value] : choices) type += (type.empty() ? "" : "|") + name;
+  CLI::Option* option =
+      AddParsed(command, names, help, [choices, &chosen](const std::string& text) {
+        std::string known;
+        for (const auto& [name, value] : choices) {
+          if (name == text) {
+            chosen = value;
+            return std::string();
+          }
+          known += (known.empty() ? "" : ", ") + name;
+        }
+        return "'" + text + "' is not known; it is one of " + known;
+      });
+  return option->type_name(type);
 }
 
 // Reads a whole number of at least `least` into `number`, and returns what is wrong, if anything.

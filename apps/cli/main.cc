@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "command_help.h"
 #include "diagnostics.h"
 #include "doctor_command.h"
 #include "embed_command.h"
@@ -12,7 +16,11 @@
 #include "exit_status.h"
 #include "extract_arguments.h"
 #include "extract_command.h"
+#include "flag_values.h"
+#include "info_command.h"
 #include "inspect_command.h"
+#include "option_defaults.h"
+#include "output_file.h"
 #include "pack_command.h"
 #include "plan_command.h"
 #include "serve_command.h"
@@ -25,75 +33,159 @@ std::string DescribeNoCommand(const CLI::App& program) {
   for (const CLI::App* command : program.get_subcommands(nullptr)) {
     commands += (commands.empty() ? "it is " : ", ") + command->get_name();
   }
-  const size_t last = commands.rfind(", ");
-  commands.replace(last, 2, " or ");
+  commands.replace(commands.rfind(", "), 2, " or ");
   const std::vector<std::string> words = program.remaining();
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
 }
 
-int Main(int count, char** arguments) {
-  const auto start = std::chrono::steady_clock::now();
-  CLI::App program("Finds entities of any type in text, inside a memory budget.", "waterline");
-  program.set_version_flag("--version", "waterline " WATERLINE_VERSION);
-  program.require_subcommand(1);
-  program.footer(R"(Try:
+int Print(const std::string& text) {
+  Result<OutputFile> output = OutputFile::Open("");
+  Result<void> written = output.ok() ? output->Write(text) : output.error();
+  if (output.ok() && output->reader_gone()) return kNoReader;
+  if (written.ok()) written = output->Commit();
+  if (written.ok()) return kSuccess;
+  PrintError(written.error().message);
+  return kFatal;
+}
+
+// The commands, and what runs them.
+class Program {
+ public:
+  explicit Program(std::chrono::steady_clock::time_point start)
+      : app_("Finds entities of any type in text, inside a memory budget.", "waterline") {
+    app_.set_version_flag("--version", DescribeVersion,
+                          "Print the version, the build and the CPU's features");
+    app_.add_option("--config", config_,
+                    "File of options, also behind the command; see the manual page")
+        ->option_text("FILE");
+    app_.require_subcommand(1);
+    app_.footer(
+        R"(Options of a command that are not given come from variables, as WATERLINE_THREADS for --threads, and
+then from ~/.config/waterline/config.toml (docs/cli.md).
+
+Try:
   echo "Ada Lovelace lived in London." | waterline extract --labels person,city
   waterline extract --help)");
 
-  ExtractArguments extract;
-  CLI::App* extract_command =
-      program.add_subcommand("extract", "Find entities in texts: files, JSONL, standard input");
-  AddExtractFlags(*extract_command, extract);
-  EvalArguments eval;
-  CLI::App* eval_command =
-      program.add_subcommand("eval", "Tell how well a model finds what people found");
-  AddEvalFlags(*eval_command, eval);
-  ServeArguments serve;
-  CLI::App* serve_command = program.add_subcommand("serve", "Answer requests over HTTP");
-  AddServeFlags(*serve_command, serve);
-  PlanArguments plan;
-  CLI::App* plan_command =
-      program.add_subcommand("plan", "Tell what a run would take, without running the model");
-  AddPlanFlags(*plan_command, plan);
-  InspectArguments inspect;
-  CLI::App* inspect_command =
-      program.add_subcommand("inspect", "Tell what a checkpoint is and what it takes to run it");
-  AddInspectFlags(*inspect_command, inspect);
-  EmbedArguments embed;
-  CLI::App* embed_command = program.add_subcommand(
-      "embed-labels", "Write the vectors of labels, for models with a label encoder");
-  AddEmbedFlags(*embed_command, embed);
-  PackArguments pack;
-  CLI::App* pack_command =
-      program.add_subcommand("pack", "Write a checkpoint again with shorter weights");
-  AddPackFlags(*pack_command, pack);
-  DoctorArguments doctor;
-  CLI::App* doctor_command = program.add_subcommand(
-      "doctor", "Check this machine: kernels, a model, memory, speed; a report to send");
-  AddDoctorFlags(*doctor_command, doctor);
+    AddExtractFlags(Add("extract", "Find entities in texts: files, directories, standard input",
+                        [this, start] { return RunExtract(extract_, start); }),
+                    extract_);
+    AddEvalFlags(Add("eval", "Tell how well a model finds what people found",
+                     [this] { return RunEval(eval_); }),
+                 eval_);
+    AddServeFlags(Add("serve", "Answer requests over HTTP", [this] { return RunServe(serve_); }),
+                  serve_);
+    AddPlanFlags(Add("plan", "Tell what a run would take, without running the model",
+                     [this] { return RunPlanning(plan_); }),
+                 plan_);
+    AddInspectFlags(Add("inspect", "Tell what a checkpoint is and what it takes to run it",
+                        [this] { return RunInspect(inspect_); }),
+                    inspect_);
+    AddEmbedFlags(
+        Add("embed-labels", "Write the vectors of labels, for models with a label encoder",
+            [this, start] { return RunEmbedding(embed_, start); }),
+        embed_);
+    AddPackFlags(Add("pack", "Write a checkpoint again with shorter weights",
+                     [this] { return RunPack(pack_); }),
+                 pack_);
+    AddDoctorFlags(
+        Add("doctor", "Check this machine: kernels, a model, memory, speed; a report to send",
+            [this] { return RunDoctorCommand(doctor_); }),
+        doctor_);
+    AddInfoFlags(Add("info", "Tell what a bug report needs: version, machine, environment",
+                     [this] { return RunInfo(info_); }),
+                 info_);
+    AddHelpCommands();
+  }
 
-  try {
-    program.parse(count, arguments);
-  } catch (const CLI::Success& help_or_version) {
-    return program.exit(help_or_version);
-  } catch (const CLI::ParseError& error) {
-    const auto chosen = program.get_subcommands();
-    PrintError(chosen.empty() ? DescribeNoCommand(program) : error.what());
+  int Run(std::vector<std::string> arguments) {
+    Result<CompletedArguments> completed = AddDefaults(app_, std::move(arguments));
+    if (!completed.ok()) {
+      PrintError(completed.error().message);
+      return kFatal;
+    }
+    try {
+      std::reverse(completed->arguments.begin(),
+                   completed->arguments.end());  // As CLI11 takes them.
+      app_.parse(completed->arguments);
+    } catch (const CLI::Success& help_or_version) {
+      return app_.exit(help_or_version);
+    } catch (const CLI::ParseError& error) {
+      Refuse(error.what(), completed->origin);
+      return kFatal;
+    }
+    return runs_.at(app_.get_subcommands().front())();
+  }
+
+ private:
+  CLI::App& Add(const std::string& name, const std::string& description, std::function<int()> run) {
+    CLI::App* command = app_.add_subcommand(name, description);
+    runs_[command] = std::move(run);
+    return *command;
+  }
+
+  void AddHelpCommands() {
+    CLI::App& completion = Add("completion", "Print what completes commands in a shell", [this] {
+      return Print(shell_ == "zsh"    ? CompleteForZsh(app_)
+                   : shell_ == "fish" ? CompleteForFish(app_)
+                                      : CompleteForBash(app_));
+    });
+    AddChoice<std::string>(completion, "SHELL", "bash, zsh or fish",
+                           {{"bash", "bash"}, {"zsh", "zsh"}, {"fish", "fish"}}, shell_)
+        ->option_text(" ")
+        ->required();
+    completion.footer(R"(Examples:
+  source <(waterline completion bash)
+  waterline completion zsh > ~/.zfunc/_waterline
+  waterline completion fish > ~/.config/fish/completions/waterline.fish)");
+    CLI::App& manual = Add("man", "Print a manual page, as roff", [this] {
+      if (page_.empty()) return Print(FormatManual(app_, WATERLINE_VERSION));
+      for (const auto& [command, run] : runs_) {
+        if (command->get_name() == page_) {
+          return Print(FormatManual(app_, *command, WATERLINE_VERSION));
+        }
+      }
+      PrintError("'" + page_ + "' is not a command");
+      return kFatal;
+    });
+    manual.add_option("COMMAND", page_, "Of this command; without it of the program")
+        ->option_text(" ");
+    manual.footer(R"(Examples:
+  waterline man extract | man -l -)");
+  }
+
+  // `origin` is where options that were not given come from.
+  void Refuse(const std::string& why, const std::map<std::string, std::string>& origin) {
+    const auto chosen = app_.get_subcommands();
+    PrintError(chosen.empty() ? DescribeNoCommand(app_) : why);
+    for (const auto& [option, place] : origin) {
+      if (why.find(option) != std::string::npos) PrintNote(option + " comes from " + place);
+    }
     PrintNote("see waterline " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
               "--help");
-    return kFatal;
   }
-  if (extract_command->parsed()) return RunExtract(extract, start);
-  if (eval_command->parsed()) return RunEval(eval);
-  if (serve_command->parsed()) return RunServe(serve);
-  if (embed_command->parsed()) return RunEmbedding(embed, start);
-  if (pack_command->parsed()) return RunPack(pack);
-  if (doctor_command->parsed()) return RunDoctorCommand(doctor);
-  return plan_command->parsed() ? RunPlanning(plan) : RunInspect(inspect);
-}
+
+  CLI::App app_;
+  std::map<const CLI::App*, std::function<int()>> runs_;
+  std::string config_;  // For its help: AddDefaults takes it from the command line.
+  ExtractArguments extract_;
+  EvalArguments eval_;
+  ServeArguments serve_;
+  PlanArguments plan_;
+  InspectArguments inspect_;
+  EmbedArguments embed_;
+  PackArguments pack_;
+  DoctorArguments doctor_;
+  InfoArguments info_;
+  std::string shell_;
+  std::string page_;
+};
 
 }  // namespace
 }  // namespace waterline::cli
 
-int main(int count, char** arguments) { return waterline::cli::Main(count, arguments); }
+int main(int count, char** arguments) {
+  return waterline::cli::Program(std::chrono::steady_clock::now())
+      .Run(std::vector<std::string>(arguments + 1, arguments + count));
+}

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace {
 
 // Starts `arguments` with the given descriptors as its standard ones.
 pid_t Spawn(const std::vector<std::string>& arguments, int in, int out, int err) {
+  setenv("WATERLINE_CONFIG", "", 0);  // Whoever tests may have a file of options.
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
