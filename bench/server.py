@@ -121,7 +121,9 @@ def run_extract(arguments, texts):
                        stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - begin
         statistics_ = json.loads(stats.read_text(encoding="utf-8"))
-    return {"texts": len(texts), "seconds_with_loading": whole, "statistics": statistics_}
+    return {"texts": len(texts), "seconds_with_loading": whole,
+            "texts_per_second": len(texts) / statistics_["extract_seconds"],
+            "statistics": statistics_}
 
 
 async def run_alone(server, texts, count):
@@ -302,11 +304,14 @@ def draw(report, path):
 
 def measure(arguments):
     texts = workloads.sentences(arguments.texts)
-    report = {"machine": machine.describe() if hasattr(machine, "describe") else {}, "arguments": vars(arguments)}
+    report = {"machine": machine.describe(arguments.program),
+              "arguments": vars(arguments)}
     report["extract"] = run_extract(arguments, texts)
     with waterline(arguments) as server:
         report["alone"] = asyncio.run(run_alone(server, texts, arguments.requests))
         report["load"] = asyncio.run(run_load(server, texts, CLIENTS, arguments.seconds))
+    report["load_to_extract"] = (report["load"]["texts_per_second"] /
+                                 report["extract"]["texts_per_second"])
     with waterline(arguments, "--max-queue", "64") as server:
         rate = 5 * report["load"]["texts_per_second"]
         report["overload"] = asyncio.run(run_overload(server, texts, rate, arguments.seconds))
@@ -316,6 +321,8 @@ def measure(arguments):
     if arguments.reference:
         with reference(arguments) as server:
             report["reference"] = asyncio.run(run_load(server, texts, CLIENTS, arguments.seconds))
+        report["load_to_reference"] = (report["load"]["texts_per_second"] /
+                                       report["reference"]["texts_per_second"])
     return report
 
 
@@ -342,7 +349,8 @@ def main():
     if arguments.plot:
         draw(report, arguments.plot)
     shown = {name: {key: value for key, value in part.items() if key not in ("answers", "memory") or
-                    name == "overload"} for name, part in report.items() if isinstance(part, dict)}
+                    name == "overload"} if isinstance(part, dict) else part
+             for name, part in report.items()}
     print(json.dumps(shown, indent=1))
 
 
