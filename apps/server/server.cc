@@ -101,13 +101,15 @@ Result<void> Check(const ServerOptions& options) {
 struct Server::Impl {
   explicit Impl(ServerOptions options)
       : service(std::make_shared<Service>(std::move(options))),
-        loop(std::make_unique<net::io_context>()) {}
+        loop(std::make_unique<net::io_context>()),
+        control(net::make_strand(*loop)) {}
 
   ~Impl() {
     if (housekeeping) housekeeping->join();
     service->pool.reset();  // Its threads post to the loop.
     signals.reset();
     acceptor.reset();
+    control = {};
     loop.reset();
   }
 
@@ -123,6 +125,7 @@ struct Server::Impl {
 
   std::shared_ptr<Service> service;
   std::unique_ptr<net::io_context> loop;
+  net::any_io_executor control;  // A strand for what is below.
   std::unique_ptr<tcp::acceptor> acceptor;
   std::unique_ptr<net::signal_set> signals;
   std::unique_ptr<net::thread_pool> housekeeping;  // Reloads.
@@ -216,7 +219,7 @@ net::awaitable<void> Server::Impl::Watch() {
       co_return;
     }
     draining = true;
-    net::co_spawn(*loop, Drain(), net::detached);
+    net::co_spawn(control, Drain(), net::detached);
   }
 }
 
@@ -301,8 +304,8 @@ bool Server::Run() {
   Impl& impl = *impl_;
   impl.housekeeping = std::make_unique<net::thread_pool>(1);
   impl.signals = std::make_unique<net::signal_set>(*impl.loop, SIGTERM, SIGINT, SIGHUP);
-  net::co_spawn(*impl.loop, impl.Accept(), net::detached);
-  net::co_spawn(*impl.loop, impl.Watch(), net::detached);
+  net::co_spawn(impl.control, impl.Accept(), net::detached);
+  net::co_spawn(impl.control, impl.Watch(), net::detached);
   impl.Event("listening", "", fmt::format("{} port {}", impl.service->options.host, port()));
   std::vector<std::thread> others;
   for (int i = 1; i < impl.service->options.http_threads; ++i) {

@@ -6,9 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -94,6 +92,7 @@ struct Exchange {
   std::string path;
   std::string content_type;
   std::string coding;
+  std::string authorization;
   std::string client;
   std::string request_id;
   std::string traceparent;
@@ -272,7 +271,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     }
     exchange.client = peer_;
     exchange.route = Routes::Find(exchange.path);
-    authorization_ = field(http::field::authorization);
+    exchange.authorization = field(http::field::authorization);
   }
 
   // Why the request goes no further than its header, if so.
@@ -341,7 +340,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     const std::shared_ptr<const ApiKeys> keys = service_->keys.Get();
     if (!keys) return true;
     constexpr std::string_view kBearer = "bearer ";
-    const std::string_view given = authorization_;
+    const std::string_view given = exchange.authorization;
     if (given.size() < kBearer.size() ||
         !beast::iequals({given.data(), kBearer.size()}, {kBearer.data(), kBearer.size()})) {
       return false;
@@ -804,7 +803,6 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   Stream stream_;
   const std::string peer_;
   beast::flat_buffer buffer_;
-  mutable std::string authorization_;
   int64_t served_ = 0;
   bool idle_ = false;
   bool gone_ = false;      // The client left inside a body.

@@ -143,7 +143,7 @@ class Shared(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Running("--max-body", "256KiB", "--max-queue-bytes", "2MiB")
+        cls.server = Running("--max-body", "256KiB", "--max-queue-bytes", "2MiB", "--http-threads", "2")
 
     @classmethod
     def tearDownClass(cls):
@@ -576,6 +576,13 @@ class Loads(unittest.TestCase):
             refused = answers[statuses.index(429)]
             self.assertGreaterEqual(int(refused[1]["Retry-After"]), 1)
             server.wait_idle()
+            self.assertEqual(server.post("/v1/entities", ASK)[0], 200)
+
+    def test_a_text_that_cannot_fit_is_413_with_both_sizes(self):
+        with Running("--memory-budget", "40MiB") as server:
+            status, answer = server.post("/v1/entities", {**ASK, "text": "word " * 700000})
+            self.assertEqual((status, answer["error"]["field"]), (413, "/text"), answer)
+            self.assertRegex(answer["error"]["message"], r"needs \d+ bytes .* leaves \d+")
             self.assertEqual(server.post("/v1/entities", ASK)[0], 200)
 
     def test_timeouts_are_504_and_leave_the_queue(self):
