@@ -298,7 +298,7 @@ def draw(report, path):
     bottom.set_xlabel(f"seconds, {CLIENTS} clients")
     for axes in (top, bottom):
         axes.grid(color="#dddddd", linewidth=0.7)
-        axes.legend(loc="upper right", fontsize=9)
+        axes.legend(loc="center right", fontsize=9)
     figure.savefig(path)
 
 
