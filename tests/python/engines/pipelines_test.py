@@ -22,12 +22,12 @@ TEXTS = [
     "",
     "Zoë Müller flew from Zürich to São Paulo with Paul Smith.",
 ]
-COUNT = 5000  # Several batches.
+COUNT = 2500  # Two batches.
 
 # What the examples leave to a cluster: the size of a small machine, and no file in the home.
 RAY = """
 import ray
-ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, _memory=4 << 30)
+ray.init(num_cpus=3, include_dashboard=False, object_store_memory=100 << 20, _memory=4 << 30)
 """
 SPARK = """
 from pyspark.sql import SparkSession
