@@ -19,7 +19,7 @@ from waterline import MemoryBudget
 from waterline.rows import RowExtraction, load
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore
 
 # What a worker process takes beside the budget: Python, Ray, Arrow and the batch in hand.
 PROCESS_MEMORY = 256 << 20
@@ -92,8 +92,9 @@ def extract(
 
     Each actor holds one engine, and reserves `threads` CPUs and memory_of(memory_budget) bytes of
     Ray's resource `memory`, so that a machine gets as many actors as fit its memory. Ray Data reads
-    ahead by what its object store holds, two batches an actor. An actor that dies is started again,
-    and its batch is done again; rows are neither lost nor doubled.
+    ahead by what its object store holds, two batches an actor. Reading and writing take CPUs too:
+    actors that hold all of them wait for ever. An actor that dies is started
+    again, and its batch is done again; rows are neither lost nor doubled.
 
     Args:
         dataset: With a column of strings; its other columns are kept.

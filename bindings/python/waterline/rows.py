@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore
 
 from waterline import errors
 from waterline.gliner import GLiNER

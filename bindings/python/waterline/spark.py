@@ -20,7 +20,7 @@ from waterline import MemoryBudget
 from waterline.rows import RowExtraction, load
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore
 
 # What a Python worker takes beside the budget: Python, Arrow and the batch in hand.
 PROCESS_MEMORY = 256 << 20
