@@ -12,6 +12,7 @@ Needs the packages ray[data] and pyarrow. docs/pipelines.md says how to lay it o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class Extractor:
         labels: object,
         *,
         memory_budget: int | str,
-        model: object = None,
+        model: str | os.PathLike | None = None,
         threads: int = 1,
         text_column: str = "text",
         entities_column: str = "entities",
@@ -74,7 +75,7 @@ def extract(
     labels: object,
     *,
     memory_budget: int | str,
-    model: object = None,
+    model: str | os.PathLike | None = None,
     threads: int = 1,
     actors: int | tuple[int, int] = 1,
     batch_size: int = 1024,

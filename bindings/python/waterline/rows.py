@@ -4,6 +4,7 @@ on each worker."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import pyarrow as pa  # type: ignore
@@ -117,7 +118,12 @@ class RowExtraction:
         return pa.concat_arrays(answers).take(pa.array(places)) if len(answers) > 1 else entities
 
 
-def load(model: object, memory_budget: object, threads: int, load_options: Mapping | None) -> GLiNER:
+def load(
+    model: str | os.PathLike | None,
+    memory_budget: int | str,
+    threads: int,
+    load_options: Mapping | None,
+) -> GLiNER:
     """A worker's model."""
     return GLiNER.from_pretrained(
         model, memory_budget=memory_budget, threads=threads, **(load_options or {})

@@ -13,6 +13,7 @@ to lay it out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class Extractor:
         labels: object,
         *,
         memory_budget: int | str,
-        model: object = None,
+        model: str | os.PathLike | None = None,
         threads: int = 1,
         text_column: str = "text",
         entities_column: str = "entities",
@@ -108,7 +109,7 @@ def extract(
     labels: object,
     *,
     memory_budget: int | str,
-    model: object = None,
+    model: str | os.PathLike | None = None,
     threads: int = 1,
     text_column: str = "text",
     entities_column: str = "entities",
