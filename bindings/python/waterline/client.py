@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 try:
@@ -235,7 +235,7 @@ class Client(_Client):
         return self._stream(ask, texts, batch_size, as_tuples)
 
     def _stream(self, ask, texts, batch_size, as_tuples):
-        waiting: deque[tuple[list, Future]] = deque()
+        waiting = deque()  # Of (window, future answers).
         with ThreadPoolExecutor(STREAM_REQUESTS, "waterline-stream") as pool:
             try:
                 for window in windows(texts, batch_size, as_tuples):
@@ -391,7 +391,7 @@ class AsyncClient(_Client):
         return self._stream(ask, texts, batch_size, as_tuples)
 
     async def _stream(self, ask, texts, batch_size, as_tuples):
-        waiting: deque[tuple[list, asyncio.Task]] = deque()
+        waiting = deque()  # Of (window, task).
         try:
             async for window in _windows_of(texts, batch_size, as_tuples):
                 waiting.append((window, asyncio.ensure_future(self._run(ask(window)))))
