@@ -41,6 +41,18 @@ def test_code_of_users_is_checked(tmp_path):
     assert 'Argument "memory_budget"' in said and "Found 1 error" in said
 
 
+def test_code_that_asks_servers_is_checked(tmp_path):
+    (tmp_path / "program.py").write_text(
+        "from waterline import AsyncClient, Client\n"
+        'reveal_type(Client().predict_entities("Ada", ["person"]))\n'
+        'reveal_type(AsyncClient().redact(["Ada"], ["person"]))\n'
+        'Client().inference(["Ada"], ["person"], model=5)\n'
+    )
+    said = mypy("program.py", cwd=tmp_path)
+    assert said.count("Revealed type is") == 2 and "Coroutine[" in said
+    assert 'Argument "model"' in said and "Found 1 error" in said
+
+
 def test_the_stub_has_what_the_module_has():
     stub = (PACKAGE / "_engine.pyi").read_text()
     for name, value in vars(waterline._engine).items():

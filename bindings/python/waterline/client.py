@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 try:
@@ -22,7 +22,6 @@ except ImportError:
 from waterline import __version__, errors
 from waterline.exchange import (
     ENTITIES,
-    MOST_TEXTS,
     REDACTION,
     RELATIONS,
     Calls,
@@ -64,8 +63,8 @@ class _Client:
             api_key: One of the keys of `waterline serve --api-keys`.
             model: Name of the model for calls that name none; None: the server's first.
             timeout: Seconds, 0.001 to 600, that a request may take, with its retries; the server
-                is told and gives up too. A call with more texts than one request holds
-                (1,000, or 1 MiB) makes several, each with its own.
+                is told and gives up too. A call with more than `batch_size` texts, or 1 MiB of
+                them, makes several requests, each with its own.
             retries: How often a request is sent again that was answered 429 or 503: after the
                 server's Retry-After and up to half as long again, if the timeout leaves that much.
             verify: For https: True for the certificates that httpx trusts, a PEM file of those to
@@ -121,7 +120,7 @@ class Client(_Client):
         flat_ner: bool = True,
         threshold: float | list[float] = 0.5,
         multi_label: bool = False,
-        batch_size: int = MOST_TEXTS,
+        batch_size: int = 256,
         *,
         model: str | None = None,
         truncate: bool | None = None,
@@ -236,7 +235,7 @@ class Client(_Client):
         return self._stream(ask, texts, batch_size, as_tuples)
 
     def _stream(self, ask, texts, batch_size, as_tuples):
-        waiting: deque[tuple[list, Future]] = deque()
+        waiting = deque()  # Of (window, future answers).
         with ThreadPoolExecutor(STREAM_REQUESTS, "waterline-stream") as pool:
             try:
                 for window in windows(texts, batch_size, as_tuples):
@@ -314,7 +313,7 @@ class AsyncClient(_Client):
         flat_ner: bool = True,
         threshold: float | list[float] = 0.5,
         multi_label: bool = False,
-        batch_size: int = MOST_TEXTS,
+        batch_size: int = 256,
         *,
         model: str | None = None,
         truncate: bool | None = None,
@@ -392,7 +391,7 @@ class AsyncClient(_Client):
         return self._stream(ask, texts, batch_size, as_tuples)
 
     async def _stream(self, ask, texts, batch_size, as_tuples):
-        waiting: deque[tuple[list, asyncio.Task]] = deque()
+        waiting = deque()  # Of (window, task).
         try:
             async for window in _windows_of(texts, batch_size, as_tuples):
                 waiting.append((window, asyncio.ensure_future(self._run(ask(window)))))

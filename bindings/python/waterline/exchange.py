@@ -123,7 +123,7 @@ class Calls:
         threshold: object = 0.5,
         flat_ner: object = True,
         multi_label: object = False,
-        batch_size: int = MOST_TEXTS,
+        batch_size: int = 256,
         truncate: object = None,
         labels_per_pass: int = 0,
         model: str | None = None,
