@@ -570,7 +570,7 @@ def test_a_server_that_goes_away_inside_a_stream(kind):
 def test_both_clients_have_the_same_calls():
     def calls(kind):
         return {
-            name: [(each.name, each.default) for each in inspect.signature(call).parameters.values()]
+            name: [(p.name, p.default) for p in inspect.signature(call).parameters.values()]
             for name, call in vars(kind).items()
             if not name.startswith("_") and name not in ("close", "aclose")
         }
