@@ -131,7 +131,8 @@ TEST(Plan, SplitsTheBudgetWithoutRest) {
 
 TEST(Plan, ReadsStandardInputAndListsBatches) {
   const Outcome outcome =
-      RunProgram({"plan", "--input", "-", "--labels", "person", "--lines"}, "Ada\nBob\n\xFF\n");
+      RunProgram({"plan", "--input", "-", "--labels", "person", "--input-kind", "jsonl"},
+                 "{\"text\":\"Ada\"}\n{\"text\":\"Bob\"}\n{\n");
   EXPECT_EQ(outcome.status, 1);
   EXPECT_THAT(outcome.err, IsEmpty());
   EXPECT_THAT(outcome.out, HasSubstr("texts                     3\n"));
@@ -149,7 +150,7 @@ TEST(Plan, DrawsTheLargestBatch) {
   EXPECT_THAT(Scratch::Read(svg), StartsWith("<svg "));
   EXPECT_THAT(Scratch::Read(svg), HasSubstr("of a pass of waterline-tiny-en</text>"));
   scratch.File("arena.svg", "old");
-  const Outcome nothing = RunProgram(arguments, "\xFF");
+  const Outcome nothing = RunProgram(arguments, " ");
   EXPECT_EQ(nothing.status, 2);
   EXPECT_THAT(nothing.err, HasSubstr("--svg draws the largest batch"));
   EXPECT_EQ(Scratch::Read(svg), "old");
