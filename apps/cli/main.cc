@@ -24,6 +24,7 @@
 #include "pack_command.h"
 #include "plan_command.h"
 #include "pull_command.h"
+#include "serve_command.h"
 
 namespace waterline::cli {
 namespace {
@@ -74,6 +75,8 @@ Try:
     AddEvalFlags(Add("eval", "Tell how well a model finds what people found",
                      [this] { return RunEval(eval_); }),
                  eval_);
+    AddServeFlags(Add("serve", "Answer requests over HTTP", [this] { return RunServe(serve_); }),
+                  serve_);
     AddPlanFlags(Add("plan", "Tell what a run would take, without running the model",
                      [this] { return RunPlanning(plan_); }),
                  plan_);
@@ -175,6 +178,7 @@ Try:
   std::string config_;  // For its help: AddDefaults takes it from the command line.
   ExtractArguments extract_;
   EvalArguments eval_;
+  ServeArguments serve_;
   PlanArguments plan_;
   InspectArguments inspect_;
   EmbedArguments embed_;

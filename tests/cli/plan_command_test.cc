@@ -131,26 +131,38 @@ TEST(Plan, SplitsTheBudgetWithoutRest) {
 
 TEST(Plan, ReadsStandardInputAndListsBatches) {
   const Outcome outcome =
-      RunProgram({"plan", "--input", "-", "--labels", "person", "--input-kind", "jsonl"},
-                 "{\"text\":\"Ada\"}\n{\"text\":\"Bob\"}\n{\n");
-  EXPECT_EQ(outcome.status, 1);
+      RunProgram({"plan", "--input", "-", "--labels", "person", "--lines"}, "Ada\nBob\nEve\n");
+  EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.err, IsEmpty());
   EXPECT_THAT(outcome.out, HasSubstr("texts                     3\n"));
   EXPECT_THAT(outcome.out, HasSubstr(", the largest\n"));
-  EXPECT_THAT(outcome.out, HasSubstr("refused\n  standard input:3: "));
+}
+
+constexpr char kRefused[] = "{\"text\": \"Bob\", \"words\": [[5, 9]]}\n";
+
+TEST(Plan, TellsWhichTextsWouldBeRefused) {
+  const Scratch scratch;
+  const std::string file =
+      scratch.File("texts.jsonl", std::string("{\"text\": \"Ada\"}\n") + kRefused);
+  const Outcome outcome = RunProgram({"plan", "--input", file, "--labels", "person"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("texts                     2\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("refused\n  " + file + ":2: word 1 of those given"));
 }
 
 TEST(Plan, DrawsTheLargestBatch) {
   const Scratch scratch;
   const std::string svg = scratch.Path("arena.svg");
-  const std::vector<std::string> arguments = {"plan",   "--input", "-", "--labels",
-                                              "person", "--svg",   svg};
-  const Outcome outcome = RunProgram(arguments, "Ada Lovelace lived in London.");
+  const auto draw = [&](const std::string& text) {
+    const std::string file = scratch.File("texts.jsonl", text);
+    return RunProgram({"plan", "--input", file, "--labels", "person", "--svg", svg});
+  };
+  const Outcome outcome = draw("{\"text\": \"Ada Lovelace lived in London.\"}\n");
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_THAT(Scratch::Read(svg), StartsWith("<svg "));
   EXPECT_THAT(Scratch::Read(svg), HasSubstr("of a pass of waterline-tiny-en</text>"));
   scratch.File("arena.svg", "old");
-  const Outcome nothing = RunProgram(arguments, " ");
+  const Outcome nothing = draw(kRefused);
   EXPECT_EQ(nothing.status, 2);
   EXPECT_THAT(nothing.err, HasSubstr("--svg draws the largest batch"));
   EXPECT_EQ(Scratch::Read(svg), "old");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "documents.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "errors.h"
@@ -64,7 +62,7 @@ Documents::Documents(nb::list texts, nb::object labels, nb::object thresholds, n
   for (size_t i = 0; i < count; ++i) {
     const nb::handle text = texts_[i];
     if (text.is_none()) continue;
-    views_.emplace_back(text, fmt::format("texts[{}]", i));
+    views_.emplace_back(text, "texts", i);
     const nb::object threshold = At(thresholds, i);
     Document& document = documents_.emplace_back();
     document.text = views_.back().bytes();

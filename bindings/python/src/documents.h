@@ -44,6 +44,7 @@ class Documents {
     return relation_names_[relation_names_.size() == 1 ? 0 : place][static_cast<size_t>(relation)];
   }
   size_t texts() const { return nb::len(texts_); }
+  bool has_relations() const { return !relation_names_.empty(); }
 
  private:
   nb::list texts_;

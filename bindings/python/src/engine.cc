@@ -27,6 +27,8 @@ namespace {
 // Texts of one call of the engine. Between two, signals are handled: an interrupt ends the call.
 constexpr size_t kTextsPerCall = 1024;
 
+constexpr double kLongestIdle = 1e9;  // Seconds.
+
 Precision ReadPrecision(const std::string& name) {
   constexpr std::array kAll = {Precision::kF32,    Precision::kBf16, Precision::kF16,
                                Precision::kTf32,   Precision::kInt8, Precision::kAuto,
@@ -46,36 +48,55 @@ WordSplitter ReadSplitter(const std::string& name) {
         fmt::format("splitter is \"{}\", expected model, whitespace or icu", name));
 }
 
-// The options of a dict that has them under the names of engine.h; all are optional.
+// The value of the option `name`, or TypeError.
+template <typename T>
+T ReadOption(const std::string& name, nb::handle value, const char* expected) {
+  T read;
+  if (nb::try_cast<T>(value, read)) return read;
+  Raise(PyExc_TypeError,
+        fmt::format("{} is of type {}, expected {}", name, nb::inst_name(value).c_str(), expected));
+}
+
+// Sets the option `name`, which has the name of a field of EngineOptions.
+void SetOption(const std::string& name, nb::handle value, EngineOptions& options) {
+  if (name == "memory_budget") {
+    options.memory_budget = ReadBytes(value, "memory_budget");
+  } else if (name == "device_memory_budget") {
+    options.device_memory_budget = ReadBytes(value, "device_memory_budget");
+  } else if (name == "threads") {
+    options.threads = ReadOption<int>(name, value, "int");
+  } else if (name == "batch_tokens") {
+    options.batch_tokens = ReadOption<int64_t>(name, value, "int");
+  } else if (name == "dtype") {
+    options.dtype = ReadPrecision(ReadOption<std::string>(name, value, "str"));
+  } else if (name == "splitter") {
+    options.splitter = ReadSplitter(ReadOption<std::string>(name, value, "str"));
+  } else if (name == "isa") {
+    options.isa = ReadOption<std::string>(name, value, "str");
+  } else if (name == "device") {
+    options.device = ReadOption<std::string>(name, value, "str");
+  } else if (name == "shared_budget") {
+    if (!nb::isinstance<MemoryBudget>(value)) {
+      Raise(PyExc_TypeError, fmt::format("shared_budget is of type {}, expected MemoryBudget",
+                                         nb::inst_name(value).c_str()));
+    }
+    options.shared_budget = nb::cast<const MemoryBudget&>(value);
+  } else if (name == "idle_trim") {
+    const auto seconds = ReadOption<double>(name, value, "seconds");
+    if (!(seconds >= 0 && seconds < kLongestIdle)) {
+      Raise(PyExc_ValueError,
+            fmt::format("idle_trim is {}, expected seconds from 0 to {}", seconds, kLongestIdle));
+    }
+    options.idle_trim = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+  } else {
+    Raise(PyExc_TypeError, fmt::format("there is no option \"{}\"", name));
+  }
+}
+
+// The options of a dict; all are optional.
 EngineOptions ReadOptions(const nb::dict& given) {
   EngineOptions options;
-  for (const auto& [key, value] : given) {
-    const auto name = nb::cast<std::string>(key);
-    if (name == "memory_budget") {
-      options.memory_budget = ReadBytes(value, "memory_budget");
-    } else if (name == "device_memory_budget") {
-      options.device_memory_budget = ReadBytes(value, "device_memory_budget");
-    } else if (name == "threads") {
-      options.threads = nb::cast<int>(value);
-    } else if (name == "batch_tokens") {
-      options.batch_tokens = nb::cast<int64_t>(value);
-    } else if (name == "dtype") {
-      options.dtype = ReadPrecision(nb::cast<std::string>(value));
-    } else if (name == "splitter") {
-      options.splitter = ReadSplitter(nb::cast<std::string>(value));
-    } else if (name == "isa") {
-      options.isa = nb::cast<std::string>(value);
-    } else if (name == "device") {
-      options.device = nb::cast<std::string>(value);
-    } else if (name == "shared_budget") {
-      options.shared_budget = nb::cast<MemoryBudget>(value);
-    } else if (name == "idle_trim") {
-      options.idle_trim = std::chrono::milliseconds(
-          static_cast<int64_t>(std::max(nb::cast<double>(value), 0.0) * 1000));
-    } else {
-      Raise(PyExc_TypeError, fmt::format("there is no option \"{}\"", name));
-    }
-  }
+  for (const auto& [key, value] : given) SetOption(nb::cast<std::string>(key), value, options);
   return options;
 }
 
@@ -109,7 +130,7 @@ ExtractOptions MakeOptions(const CallSettings& settings) {
   return options;
 }
 
-// (entities, relations), each with one list a text.
+// (entities, relations), each with one list a text; relations has none where none were asked for.
 nb::tuple Extract(LoadedModel& self, nb::list texts, nb::object labels, nb::object thresholds,
                   nb::object relations, nb::object spans, nb::object words,
                   const CallSettings& settings, ResultForm form, const EncodedLabels* encoded,

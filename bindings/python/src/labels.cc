@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "labels.h"
 
-#include <fmt/format.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
@@ -36,7 +35,7 @@ std::vector<std::string> ReadStrings(nb::list list, const char* name) {
   strings.reserve(nb::len(list));
   size_t at = 0;
   for (const nb::handle item : list) {
-    strings.emplace_back(Utf8View(item, fmt::format("{}[{}]", name, at++)).bytes());
+    strings.emplace_back(Utf8View(item, name, at++).bytes());
   }
   return strings;
 }

@@ -37,7 +37,7 @@ Results::Results(const Documents& documents, ResultForm form)
       entity_idx_("entity_idx") {
   for (size_t i = 0; i < documents.texts(); ++i) {
     entities_.append(nb::list());
-    relations_.append(nb::list());
+    if (documents.has_relations()) relations_.append(nb::list());
   }
 }
 
@@ -94,7 +94,7 @@ void Results::Add(size_t begin, const std::vector<Extraction>& extractions) {
       if (!form_.return_exceptions) Raise(*extraction.error, place);
       const nb::object exception = MakeException(*extraction.error, place);
       entities_[place] = exception;
-      relations_[place] = exception;
+      if (documents_.has_relations()) relations_[place] = exception;
       continue;
     }
     if (extraction.words_cut > 0) Warn(place, extraction);

@@ -31,7 +31,7 @@ class Results {
   void Add(size_t begin, const std::vector<Extraction>& extractions);
 
   nb::list entities() const { return entities_; }
-  nb::list relations() const { return relations_; }
+  nb::list relations() const { return relations_; }  // Empty where none were asked for.
 
  private:
   nb::dict MakeEntity(size_t place, const Extraction& extraction, size_t index) const;

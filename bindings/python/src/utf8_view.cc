@@ -3,13 +3,19 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
 #include "errors.h"
 
 namespace waterline::python {
 namespace {
 
+std::string NameOf(const char* name, std::optional<size_t> index) {
+  return index ? fmt::format("{}[{}]", name, *index) : name;
+}
+
 // Throws ValueError that says where the lone surrogate of `text` is.
-[[noreturn]] void RaiseSurrogate(nb::handle text, std::string_view name) {
+[[noreturn]] void RaiseSurrogate(nb::handle text, const std::string& name) {
   const Py_ssize_t length = PyUnicode_GetLength(text.ptr());
   for (Py_ssize_t at = 0; at < length; ++at) {
     const Py_UCS4 c = PyUnicode_ReadChar(text.ptr(), at);
@@ -25,10 +31,10 @@ namespace {
 
 }  // namespace
 
-Utf8View::Utf8View(nb::handle text, std::string_view name) {
+Utf8View::Utf8View(nb::handle text, const char* name, std::optional<size_t> index) {
   if (!PyUnicode_Check(text.ptr())) {
-    Raise(PyExc_TypeError,
-          fmt::format("{} is of type {}, expected str", name, nb::inst_name(text).c_str()));
+    Raise(PyExc_TypeError, fmt::format("{} is of type {}, expected str", NameOf(name, index),
+                                       nb::inst_name(text).c_str()));
   }
   if (nb::cast<bool>(text.attr("isascii")())) {
     owner_ = nb::borrow(text);
@@ -42,7 +48,7 @@ Utf8View::Utf8View(nb::handle text, std::string_view name) {
   if (encoded == nullptr) {
     if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) throw nb::python_error();
     PyErr_Clear();
-    RaiseSurrogate(text, name);
+    RaiseSurrogate(text, NameOf(name, index));
   }
   owner_ = nb::steal(encoded);
   bytes_ = {PyBytes_AsString(encoded), static_cast<size_t>(PyBytes_Size(encoded))};

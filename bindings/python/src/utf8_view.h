@@ -4,7 +4,8 @@
 
 #include <nanobind/nanobind.h>
 
-#include <string>
+#include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace waterline::python {
@@ -15,9 +16,10 @@ namespace nb = nanobind;
 // others are encoded for the time of the call and leave nothing behind in the str.
 class Utf8View {
  public:
-  // `name` says in messages what `text` is: "texts[3]". Throws TypeError for anything but a str,
-  // ValueError for a str with lone surrogates, which stand for no characters.
-  Utf8View(nb::handle text, std::string_view name);
+  // `name` and `index`, if there is one, say in messages what `text` is: "texts[3]". Throws
+  // TypeError for anything but a str, ValueError for a str with lone surrogates, which stand for no
+  // characters.
+  Utf8View(nb::handle text, const char* name, std::optional<size_t> index = {});
 
   std::string_view bytes() const { return bytes_; }
 

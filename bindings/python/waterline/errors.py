@@ -10,6 +10,13 @@ class Error(Exception):
     # Index of the text that was refused, in the texts of the call; None if it is about the call.
     text: int | None = None
 
+    # Of a server's answer, else None: its HTTP status (of one text of several, that of a request
+    # for this text alone), the field that cannot be used as a JSON pointer, and the id under which
+    # the server's log has the request.
+    status: int | None = None
+    field: str | None = None
+    request_id: str | None = None
+
 
 class InvalidArgument(Error, ValueError):
     """A text, label or option that cannot be used."""
@@ -37,6 +44,21 @@ class SystemRefused(Error, OSError):
 
 class DeadlineExceeded(Error, TimeoutError):
     """Memory that other calls hold did not become free in time."""
+
+
+class Overloaded(Error, RuntimeError):
+    """The server has as much to do as it admits, shuts down, or cannot load the model now."""
+
+    # Seconds after which to come again, as the server says; None: it does not.
+    retry_after: float | None = None
+
+
+class Unauthorized(Error, PermissionError):
+    """The server knows no such API key."""
+
+
+class Unreachable(Error, ConnectionError):
+    """The server cannot be reached, or was gone before it had answered."""
 
 
 class Cancelled(Error, RuntimeError):

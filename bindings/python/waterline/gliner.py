@@ -316,7 +316,7 @@ class GLiNER:
         adjacency_threshold=None,
         words=None,
     ):
-        """(entities, relations) of every text."""
+        """(entities, relations) of every text; no lists of relations where none are asked for."""
         read = read_texts(texts)
         encoded = None
         if labels_embeds is not None:
@@ -325,7 +325,7 @@ class GLiNER:
         label_sets = read_labels(labels, len(read))
         _check_batch_size(batch_size)
         if label_sets is None:  # None to look for.
-            return [[] for _ in read], [[] for _ in read]
+            return [[] for _ in read], []
         return self._engine.extract(
             read,
             label_sets,
@@ -337,10 +337,10 @@ class GLiNER:
             multi_label=_flag(multi_label, "multi_label"),
             truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
             reference_alignment=self._reference_alignment,
-            relation_threshold=relation_threshold,
-            adjacency_threshold=adjacency_threshold,
+            relation_threshold=_optional(relation_threshold, "relation_threshold"),
+            adjacency_threshold=_optional(adjacency_threshold, "adjacency_threshold"),
             labels_per_pass=labels_per_pass,
-            timeout=timeout,
+            timeout=_optional(timeout, "timeout"),
             class_probs=return_class_probs,
             vectors=return_vectors,
             label_vectors=return_label_vectors,
@@ -479,7 +479,7 @@ class GLiNER:
             truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
             reference_alignment=self._reference_alignment,
             labels_per_pass=labels_per_pass,
-            timeout=timeout,
+            timeout=_optional(timeout, "timeout"),
             offsets=offsets,
             refused_as_null=nulls_for_refused,
             encoded=encoded,
@@ -592,6 +592,10 @@ def _number(value, name):
         shown = "None" if value is None else f"of type {type(value).__name__}"
         raise TypeError(f"{name} is {shown}, expected a number")
     return float(value)
+
+
+def _optional(value, name):
+    return None if value is None else _number(value, name)
 
 
 def _spans(input_spans, texts):

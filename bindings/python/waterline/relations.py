@@ -51,7 +51,7 @@ class RelationGLiNER(GLiNER):
                 "vectors of relations are not available; pass return_relations=False for those of "
                 "entities"
             )
-        found = self._extract(
+        entities, found = self._extract(
             texts,
             labels,
             relations=relations,
@@ -71,7 +71,9 @@ class RelationGLiNER(GLiNER):
             lease=lease,
             return_exceptions=return_exceptions,
         )
-        return found if return_relations else found[0]
+        if not return_relations:
+            return entities
+        return entities, found or [[] for _ in entities]
 
     def predict_entities(  # type: ignore[override]
         self,

@@ -16,7 +16,7 @@ def answers(ask, texts, *, batch_size, as_tuples, progress, total) -> Iterator:
     """
     bar = _bar(progress, total if total is not None else _length(texts))
     try:
-        for window in _windows(texts, batch_size, as_tuples):
+        for window in windows(texts, batch_size, as_tuples):
             found = ask([text for text, _ in window])
             for (_, context), answer in zip(window, found):
                 yield (answer, context) if as_tuples else answer
@@ -27,16 +27,35 @@ def answers(ask, texts, *, batch_size, as_tuples, progress, total) -> Iterator:
             bar.close()
 
 
-def _windows(texts, batch_size, as_tuples):
-    window, characters = [], 0
+class Windows:
+    """Gathers texts that come one after another into lists of (text, context)."""
+
+    def __init__(self, batch_size: int, as_tuples: bool):
+        self._batch_size = batch_size
+        self._as_tuples = as_tuples
+        self._window: list[tuple] = []
+        self._characters = 0
+
+    def add(self, item) -> list[tuple] | None:
+        """The window that `item` fills, if it does."""
+        text, context = item if self._as_tuples else (item, None)
+        self._window.append((text, context))
+        self._characters += len(text) if isinstance(text, str) else 0
+        full = len(self._window) >= self._batch_size or self._characters >= WINDOW_CHARACTERS
+        return self.rest() if full else None
+
+    def rest(self) -> list[tuple]:
+        """What has been added since the last window; may be empty."""
+        window, self._window, self._characters = self._window, [], 0
+        return window
+
+
+def windows(texts, batch_size, as_tuples) -> Iterator[list[tuple]]:
+    gathered = Windows(batch_size, as_tuples)
     for item in texts:
-        text, context = item if as_tuples else (item, None)
-        window.append((text, context))
-        characters += len(text) if isinstance(text, str) else 0
-        if len(window) >= batch_size or characters >= WINDOW_CHARACTERS:
+        if window := gathered.add(item):
             yield window
-            window, characters = [], 0
-    if window:
+    if window := gathered.rest():
         yield window
 
 
