@@ -276,7 +276,8 @@ void AddPullFlags(CLI::App& command, PullArguments& arguments) {
   command.add_flag("--offline", arguments.offline,
                    "Ask nobody: only say whether it is here (HF_HUB_OFFLINE=1 does so too)");
   command.add_flag("--quiet,-q", arguments.quiet, "No progress, only errors");
-  command.footer(R"(Downloads the configs, the tokenizer and the weights of a checkpoint, and its backbone's tokenizer where
+  command.footer(
+      R"(Downloads the configs, the tokenizer and the weights of a checkpoint, and its backbone's tokenizer where
 it has none of its own, into the cache that huggingface_hub uses, and prints the directory. What is there
 is not loaded again, and a download that broke goes on where it broke. Sizes and hashes are verified.
 
