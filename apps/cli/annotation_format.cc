@@ -21,6 +21,29 @@ void WriteSpan(const FormatOptions& options, const InputDocument& document, cons
   json.Double(static_cast<double>(entity.score));
 }
 
+// Tokens as spaCy counts them, in code points: one space behind a token belongs to it, and what
+// else lies between two words is a token too.
+std::vector<TextSpan> SpacyTokens(std::string_view text, const std::vector<TaggedWord>& words) {
+  std::vector<TextSpan> tokens;
+  size_t byte = 0;
+  size_t point = 0;
+  const auto take_gap = [&](size_t byte_end, size_t end) {
+    if (!tokens.empty() && byte < byte_end && text[byte] == ' ') ++point;
+    if (point < end) tokens.push_back({point, end});
+  };
+  for (const TaggedWord& word : words) {
+    take_gap(word.byte_start, word.start);
+    tokens.push_back({word.start, word.end});
+    byte = word.byte_end;
+    point = word.end;
+  }
+  const size_t rest = static_cast<size_t>(
+      std::count_if(text.begin() + static_cast<ptrdiff_t>(byte), text.end(),
+                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  take_gap(text.size(), point + rest);
+  return tokens;
+}
+
 // First and last word of an entity: indices into `words`. Every entity has words.
 void WriteWords(const std::vector<TaggedWord>& words, const Entity& entity, JsonWriter& json) {
   const auto first =
@@ -61,11 +84,12 @@ void FormatSpacy(const FormatOptions& options, const InputDocument& document,
   if (options.overlapping) json.EndObject();
   json.Key("tokens");
   json.StartArray();
-  for (size_t i = 0; i < words.size(); ++i) {
+  const std::vector<TextSpan> tokens = SpacyTokens(document.text, words);
+  for (size_t i = 0; i < tokens.size(); ++i) {
     json.StartObject();
     json.SizeField("id", i);
-    json.SizeField("start", words[i].start);
-    json.SizeField("end", words[i].end);
+    json.SizeField("start", tokens[i].start);
+    json.SizeField("end", tokens[i].end);
     json.EndObject();
   }
   json.EndArray();

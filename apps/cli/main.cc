@@ -23,6 +23,7 @@
 #include "output_file.h"
 #include "pack_command.h"
 #include "plan_command.h"
+#include "pull_command.h"
 #include "serve_command.h"
 
 namespace waterline::cli {
@@ -89,6 +90,12 @@ Try:
     AddPackFlags(Add("pack", "Write a checkpoint again with shorter weights",
                      [this] { return RunPack(pack_); }),
                  pack_);
+    AddPullFlags(Add("pull", "Download a checkpoint from the Hugging Face hub",
+                     [this] { return RunPull(pull_); }),
+                 pull_);
+    AddModelsFlags(Add("models", "List the models in the Hugging Face cache",
+                       [this] { return RunModels(models_); }),
+                   models_);
     AddDoctorFlags(
         Add("doctor", "Check this machine: kernels, a model, memory, speed; a report to send",
             [this] { return RunDoctorCommand(doctor_); }),
@@ -176,6 +183,8 @@ Try:
   InspectArguments inspect_;
   EmbedArguments embed_;
   PackArguments pack_;
+  PullArguments pull_;
+  ModelsArguments models_;
   DoctorArguments doctor_;
   InfoArguments info_;
   std::string shell_;

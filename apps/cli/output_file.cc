@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -79,7 +81,12 @@ Result<void> OutputFile::OpenPartial() {
   const std::string partial = name_ + ".partial";
   descriptor_ = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor_ < 0) return Failed(errno);
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  // A process that was killed a moment ago may not be quite gone.
+  int tries = 0;
+  while (flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && ++tries < 100) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  if (tries == 100) {
     return Error{Code::kInvalidArgument,
                  fmt::format("{}: another run is writing it (it holds {})", name_, partial)};
   }

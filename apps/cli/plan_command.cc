@@ -53,6 +53,7 @@ Result<InputPlan> PlanInput(const Engine& engine, const RunArguments& arguments,
   while (true) {
     const Result<bool> more = windows.Next();
     if (!more.ok()) return more.error();
+    for (const std::string& note : windows.reader().TakeNotes()) PrintWarning(note);
     if (!*more) return plan;
     const Result<void> added = PlanWindow(engine, options, input, windows, plan);
     if (!added.ok()) return added.error();

@@ -314,6 +314,21 @@ TEST(FormatSpacy, WritesADocOfSpacy) {
       "{\"text\":\"Ada\",\"spans\":{\"sc\":[]},\"tokens\":[{\"id\":0,\"start\":0,\"end\":3}]}\n");
 }
 
+TEST(FormatSpacy, CountsSpacesAsSpacyDoes) {
+  FormatOptions options = Options(OutputFormat::kSpacy);
+  const auto tokens = [&](const std::string& text) {
+    const std::string line = Format(options, Text(text), {});
+    return line.substr(line.find("\"tokens\""));
+  };
+  EXPECT_EQ(tokens("a b"),
+            "\"tokens\":[{\"id\":0,\"start\":0,\"end\":1},{\"id\":1,\"start\":2,\"end\":3}]}\n");
+  // " " before the first word, "\n" behind the space of the second, "\u2003\n" at the end.
+  EXPECT_EQ(tokens(" a \nb \u2003\n"),
+            "\"tokens\":[{\"id\":0,\"start\":0,\"end\":1},{\"id\":1,\"start\":1,\"end\":2},{\"id\":"
+            "2,\"start\":3,"
+            "\"end\":4},{\"id\":3,\"start\":4,\"end\":5},{\"id\":4,\"start\":6,\"end\":8}]}\n");
+}
+
 TEST(FormatProdigy, KeepsOtherFields) {
   const FormatOptions options = Options(OutputFormat::kProdigy);
   Extraction extraction;

@@ -62,8 +62,8 @@ TEST(Habits, ShellsAcceptTheirCompletion) {
 TEST(Habits, EveryCommandHasAManualPageAndExamples) {
   const Outcome page = RunProgram({"man"});
   EXPECT_THAT(page.out, AllOf(StartsWith(".TH WATERLINE 1 "), HasSubstr("waterline\\-extract")));
-  for (const char* command : {"extract", "eval", "plan", "inspect", "embed-labels", "pack",
-                              "doctor", "info", "completion", "man"}) {
+  for (const char* command : {"extract", "eval", "plan", "inspect", "embed-labels", "pack", "pull",
+                              "models", "doctor", "info", "completion", "man"}) {
     EXPECT_THAT(RunProgram({command, "--help"}).out, HasSubstr("waterline " + std::string(command)))
         << command;
     const Outcome manual = RunProgram({"man", command});
@@ -77,6 +77,10 @@ TEST(Habits, EveryCommandHasAManualPageAndExamples) {
         << command;
   }
   EXPECT_EQ(RunProgram({"man", "frobnicate"}).status, 2);
+}
+
+TEST(Habits, CommandsStartWithoutLibrariesOfOthers) {
+  EXPECT_THAT(Shell("ldd $WATERLINE").out, AllOf(HasSubstr("libc.so"), Not(HasSubstr("libcurl"))));
 }
 
 TEST(Habits, InfoTellsNoSecrets) {
