@@ -114,21 +114,6 @@ void WriteBatch(const BatchPlan& batch, JsonWriter& json) {
   json.SizeField("peak", batch.bytes);
 }
 
-void WriteBuffers(const std::vector<PlannedBuffer>& buffers, JsonWriter& json) {
-  json.Key("buffers");
-  json.StartArray();
-  for (const PlannedBuffer& buffer : buffers) {
-    json.StartObject();
-    json.Field("name", buffer.name);
-    json.SizeField("bytes", buffer.bytes);
-    json.SizeField("offset", buffer.offset);
-    json.IntField("birth", buffer.birth);
-    json.IntField("death", buffer.death);
-    json.EndObject();
-  }
-  json.EndArray();
-}
-
 void WriteInput(const InputPlan& input, JsonWriter& json) {
   json.IntField("texts", input.texts);
   json.IntField("refused_texts", static_cast<int64_t>(input.refused.size()));
@@ -166,6 +151,21 @@ void WriteInput(const InputPlan& input, JsonWriter& json) {
 }
 
 }  // namespace
+
+void WriteBuffers(const std::vector<PlannedBuffer>& buffers, JsonWriter& json) {
+  json.Key("buffers");
+  json.StartArray();
+  for (const PlannedBuffer& buffer : buffers) {
+    json.StartObject();
+    json.Field("name", buffer.name);
+    json.SizeField("bytes", buffer.bytes);
+    json.SizeField("offset", buffer.offset);
+    json.IntField("birth", buffer.birth);
+    json.IntField("death", buffer.death);
+    json.EndObject();
+  }
+  json.EndArray();
+}
 
 void InputPlan::Add(RunPlan plan) {
   tokens += plan.tokens;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "json_writer.h"
 #include "waterline/engine.h"
 
 namespace waterline::cli {
@@ -44,5 +45,8 @@ std::string FormatPlan(const PlanReport& report);
 // One JSON object with everything, and "\n"; sizes in bytes. Keys that --stats-json has too mean
 // the same there.
 std::string FormatPlanJson(const PlanReport& report);
+
+// The member "buffers" of an open object: each with its name, bytes, offset, birth and death.
+void WriteBuffers(const std::vector<PlannedBuffer>& buffers, JsonWriter& json);
 
 }  // namespace waterline::cli

@@ -6,12 +6,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "plan_format.h"
+
 namespace waterline::server {
 namespace {
-
-bool StartsWith(std::string_view text, std::string_view start) {
-  return text.substr(0, start.size()) == start;
-}
 
 // What `text` measures in `unit`.
 size_t Measure(std::string_view text, Offsets unit) {
@@ -123,11 +121,11 @@ Problem ProblemOfText(const Error& error) {
   if (error.code == Code::kOverBudget) problem.field = "/text";
   if (error.code != Code::kInvalidArgument) return problem;
   problem.field = "/labels";
-  if (StartsWith(error.message, "the text") || StartsWith(error.message, "the word at")) {
+  if (error.message.starts_with("the text") || error.message.starts_with("the word at")) {
     problem.field = "/text";
   }
-  if (StartsWith(error.message, "relation")) problem.field = "/relations";
-  if (StartsWith(error.message, "this model finds no relations")) {  // Not for this model.
+  if (error.message.starts_with("relation")) problem.field = "/relations";
+  if (error.message.starts_with("this model finds no relations")) {  // Not for this model.
     problem.status = 404;
     problem.field = "/model";
   }
@@ -138,13 +136,7 @@ void WriteAnswer(const AnswerFormat& format, const Job& job, size_t index, cli::
   const JobText& text = job.texts[index];
   const Extraction& found = job.results[index];
   if (found.error) {
-    const Problem problem = ProblemOfText(*found.error);
-    json.Key("error");
-    json.StartObject();
-    json.Field("code", problem.code);
-    json.Field("message", problem.message);
-    if (!problem.field.empty()) json.Field("field", problem.field);
-    json.EndObject();
+    WriteError(ProblemOfText(*found.error), {}, json);
     return;
   }
   if (format.kind == AnswerKind::kRedaction) {
@@ -161,18 +153,7 @@ void WritePlan(const RunPlan& plan, cli::JsonWriter& json) {
   json.IntField("tokens", plan.largest.tokens);
   json.IntField("words", plan.largest.words);
   json.SizeField("bytes", plan.largest.bytes);
-  json.Key("buffers");
-  json.StartArray();
-  for (const PlannedBuffer& buffer : plan.largest.buffers) {
-    json.StartObject();
-    json.Field("name", buffer.name);
-    json.SizeField("bytes", buffer.bytes);
-    json.SizeField("offset", buffer.offset);
-    json.IntField("birth", buffer.birth);
-    json.IntField("death", buffer.death);
-    json.EndObject();
-  }
-  json.EndArray();
+  cli::WriteBuffers(plan.largest.buffers, json);
 }
 
 void WriteLabelVectors(const LabelVectors& vectors, cli::JsonWriter& json) {

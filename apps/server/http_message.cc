@@ -33,11 +33,7 @@ Problem ProblemOf(const Error& error) {
           inside ? "the server could not answer: its log says more" : error.message};
 }
 
-Response ToResponse(const Problem& problem, std::string_view request_id) {
-  Response response;
-  response.status = problem.status;
-  cli::JsonWriter json(response.body);
-  json.StartObject();
+void WriteError(const Problem& problem, std::string_view request_id, cli::JsonWriter& json) {
   json.Key("error");
   json.StartObject();
   json.Field("code", problem.code);
@@ -46,6 +42,14 @@ Response ToResponse(const Problem& problem, std::string_view request_id) {
   if (problem.limit) json.SizeField("limit", *problem.limit);
   if (!request_id.empty()) json.Field("request_id", request_id);
   json.EndObject();
+}
+
+Response ToResponse(const Problem& problem, std::string_view request_id) {
+  Response response;
+  response.status = problem.status;
+  cli::JsonWriter json(response.body);
+  json.StartObject();
+  WriteError(problem, request_id, json);
   json.EndObject();
   response.body += '\n';
   if (problem.status == 429 || problem.status == 503)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "job.h"
+#include "json_writer.h"
 
 namespace waterline::server {
 
@@ -42,6 +43,8 @@ struct Problem {
 };
 
 Problem ProblemOf(const Error& error);
+// "error": why, with the id of the request where there is one.
+void WriteError(const Problem& problem, std::string_view request_id, cli::JsonWriter& json);
 Response ToResponse(const Problem& problem, std::string_view request_id);
 
 // An answer that a batcher has to compute.

@@ -134,6 +134,19 @@ void WriteModel(const ModelState& model, cli::JsonWriter& json) {
   json.EndObject();
 }
 
+// {"model": ...}, with the members that `write` adds.
+template <typename Write>
+Response AnswerOf(std::string_view model, const Write& write) {
+  Response response;
+  cli::JsonWriter json(response.body);
+  json.StartObject();
+  json.Field("model", model);
+  write(json);
+  json.EndObject();
+  response.body += '\n';
+  return response;
+}
+
 }  // namespace
 
 Routes::Routes(ModelPool& pool, const Admission& admission, const Metrics& metrics,
@@ -151,17 +164,27 @@ const Route* Routes::Find(std::string_view path) {
   return nullptr;
 }
 
-Outcome Routes::AnswerTexts(AnswerKind kind, Request& request) const {
-  const auto job = std::make_shared<Job>();
-  job->client = request.client;
-  job->body = std::move(request.body);
-  rapidjson::Document document;
-  if (auto problem = ParseJson(job->body, options_.json, document)) return *problem;
-  if (auto problem = schemas_.Check(SchemaOf(kind, false), document)) return *problem;
+RequestSettings Routes::Defaults() const {
   RequestSettings settings;
   settings.timeout = options_.timeout;
   settings.redaction.hash_key = options_.hash_key;
-  if (auto problem = ReadSettings(document, settings)) return *problem;
+  return settings;
+}
+
+std::variant<Problem, Routes::Asked> Routes::Read(Request& request, const char* schema) const {
+  Asked asked{std::make_shared<Job>(), {}, Defaults()};
+  asked.job->client = request.client;
+  asked.job->body = std::move(request.body);
+  if (auto problem = ParseJson(asked.job->body, options_.json, asked.document)) return *problem;
+  if (auto problem = schemas_.Check(schema, asked.document)) return *problem;
+  if (auto problem = ReadSettings(asked.document, asked.settings)) return *problem;
+  return asked;
+}
+
+Outcome Routes::AnswerTexts(AnswerKind kind, Request& request) const {
+  auto read = Read(request, SchemaOf(kind, false));
+  if (auto* problem = std::get_if<Problem>(&read)) return std::move(*problem);
+  auto& [job, document, settings] = std::get<Asked>(read);
   auto made = MakePending(job, ReadTexts(document), settings);
   if (auto* problem = std::get_if<Problem>(&made)) return std::move(*problem);
   auto& pending = std::get<Pending>(made);
@@ -169,22 +192,17 @@ Outcome Routes::AnswerTexts(AnswerKind kind, Request& request) const {
                     one = document["text"].IsString(), model = pool_.NameOf(settings.model)](
                        const Job& done) -> std::variant<Response, Problem> {
     if (one && done.results.front().error) return ProblemOfText(*done.results.front().error);
-    Response response;
-    cli::JsonWriter json(response.body);
-    json.StartObject();
-    json.Field("model", model);
-    json.Key("results");
-    json.StartArray();
-    for (size_t i = 0; i < done.texts.size(); ++i) {
-      json.StartObject();
-      WriteAnswer(format, done, i, json);
-      json.EndObject();
-    }
-    json.EndArray();
-    WriteTiming(done, json);
-    json.EndObject();
-    response.body += '\n';
-    return response;
+    return AnswerOf(model, [&](cli::JsonWriter& json) {
+      json.Key("results");
+      json.StartArray();
+      for (size_t i = 0; i < done.texts.size(); ++i) {
+        json.StartObject();
+        WriteAnswer(format, done, i, json);
+        json.EndObject();
+      }
+      json.EndArray();
+      WriteTiming(done, json);
+    });
   };
   return std::move(pending);
 }
@@ -206,15 +224,9 @@ std::variant<Problem, Pending> Routes::MakePending(std::shared_ptr<Job> job,
 }
 
 Outcome Routes::AnswerPlan(Request& request) const {
-  const auto job = std::make_shared<Job>();
-  job->client = request.client;
-  job->body = std::move(request.body);
-  rapidjson::Document document;
-  if (auto problem = ParseJson(job->body, options_.json, document)) return *problem;
-  if (auto problem = schemas_.Check("PlanRequest", document)) return *problem;
-  RequestSettings settings;
-  settings.timeout = options_.timeout;
-  if (auto problem = ReadSettings(document, settings)) return *problem;
+  auto read = Read(request, "PlanRequest");
+  if (auto* problem = std::get_if<Problem>(&read)) return std::move(*problem);
+  auto& [job, document, settings] = std::get<Asked>(read);
   settings.call.kind = JobKind::kPlan;
   auto made = MakePending(job, ReadTexts(document), settings);
   if (auto* problem = std::get_if<Problem>(&made)) return std::move(*problem);
@@ -223,28 +235,15 @@ Outcome Routes::AnswerPlan(Request& request) const {
       [model = pool_.NameOf(settings.model)](const Job& done) -> std::variant<Response, Problem> {
     if (done.error) return ProblemOfText(*done.error);
     if (!done.plan->refused.empty()) return ProblemOfText(done.plan->refused.front().error);
-    Response response;
-    cli::JsonWriter json(response.body);
-    json.StartObject();
-    json.Field("model", model);
-    WritePlan(*done.plan, json);
-    json.EndObject();
-    response.body += '\n';
-    return response;
+    return AnswerOf(model, [&](cli::JsonWriter& json) { WritePlan(*done.plan, json); });
   };
   return std::move(pending);
 }
 
 Outcome Routes::AnswerLabelEmbeddings(Request& request) const {
-  const auto job = std::make_shared<Job>();
-  job->client = request.client;
-  job->body = std::move(request.body);
-  rapidjson::Document document;
-  if (auto problem = ParseJson(job->body, options_.json, document)) return *problem;
-  if (auto problem = schemas_.Check("LabelEmbeddingsRequest", document)) return *problem;
-  RequestSettings settings;
-  settings.timeout = options_.timeout;
-  if (auto problem = ReadSettings(document, settings)) return *problem;
+  auto read = Read(request, "LabelEmbeddingsRequest");
+  if (auto* problem = std::get_if<Problem>(&read)) return std::move(*problem);
+  auto& [job, document, settings] = std::get<Asked>(read);
   settings.call.kind = JobKind::kEmbedLabels;
   auto made = MakePending(job, {std::string_view()}, settings);
   if (auto* problem = std::get_if<Problem>(&made)) return std::move(*problem);
@@ -260,14 +259,7 @@ Outcome Routes::AnswerLabelEmbeddings(Request& request) const {
       }
       return problem;
     }
-    Response response;
-    cli::JsonWriter json(response.body);
-    json.StartObject();
-    json.Field("model", model);
-    WriteLabelVectors(*done.vectors, json);
-    json.EndObject();
-    response.body += '\n';
-    return response;
+    return AnswerOf(model, [&](cli::JsonWriter& json) { WriteLabelVectors(*done.vectors, json); });
   };
   return std::move(pending);
 }
@@ -310,10 +302,10 @@ Outcome Routes::Ready() const {
 }
 
 LineStream::LineStream(const Routes& routes, const Route& route, std::string client)
-    : routes_(routes), kind_(KindOf(route)), client_(std::move(client)) {
-  defaults_.timeout = routes_.options().timeout;
-  defaults_.redaction.hash_key = routes_.options().hash_key;
-}
+    : routes_(routes),
+      kind_(KindOf(route)),
+      client_(std::move(client)),
+      defaults_(routes.Defaults()) {}
 
 std::string LineStream::Refuse(const Problem& problem, int64_t number, std::string_view id) {
   std::string line;
@@ -324,13 +316,7 @@ std::string LineStream::Refuse(const Problem& problem, int64_t number, std::stri
     json.RawValue(id);
   }
   json.IntField("line", number);
-  json.Key("error");
-  json.StartObject();
-  json.Field("code", problem.code);
-  json.Field("message", problem.message);
-  if (!problem.field.empty()) json.Field("field", problem.field);
-  if (problem.limit) json.SizeField("limit", *problem.limit);
-  json.EndObject();
+  WriteError(problem, {}, json);
   json.EndObject();
   line += '\n';
   return line;

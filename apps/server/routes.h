@@ -56,12 +56,23 @@ class Routes {
   Outcome Expose() const;
   Outcome Ready() const;
 
-  // A job for one line of a stream: see LineStream.
+  // What holds for requests that do not say it themselves.
+  RequestSettings Defaults() const;
+  // A job for texts, or for one line of a stream: see LineStream.
   std::variant<Problem, Pending> MakePending(std::shared_ptr<Job> job,
                                              const std::vector<std::string_view>& texts,
                                              const RequestSettings& settings) const;
 
  private:
+  // What a body asks for. Texts are views of the job's body.
+  struct Asked {
+    std::shared_ptr<Job> job;
+    rapidjson::Document document;
+    RequestSettings settings;
+  };
+  // Takes the body, which has to fit the schema of this name. Problem: 400, 413 or 422.
+  std::variant<Problem, Asked> Read(Request& request, const char* schema) const;
+
   ModelPool& pool_;
   const Admission& admission_;
   const Metrics& metrics_;
