@@ -12,6 +12,7 @@
 #include "doctor_format.h"
 #include "exit_status.h"
 #include "output_file.h"
+#include "print_result.h"
 
 namespace waterline::cli {
 namespace {
@@ -83,11 +84,9 @@ int RunDoctorCommand(const DoctorArguments& arguments) {
   const Result<DoctorReport> report = RunDoctor(options);
   progress.End();
   if (!report.ok()) return fail(report.error());
-  const Result<void> written =
-      output->Write(arguments.json ? FormatDoctorReportJson(*report) : FormatDoctorReport(*report));
-  if (output->reader_gone()) return kNoReader;
-  if (!written.ok()) return fail(written.error());
-  if (Result<void> closed = output->Commit(); !closed.ok()) return fail(closed.error());
+  const int printed = PrintResult(
+      *output, arguments.json ? FormatDoctorReportJson(*report) : FormatDoctorReport(*report));
+  if (printed != kSuccess) return printed;
   if (!arguments.output.empty()) PrintNote(DescribeDoctorResult(*report));
   return report->failed() == 0 ? kSuccess : kCheckFailed;
 }

@@ -21,6 +21,7 @@
 #include "gold_reader.h"
 #include "labels.h"
 #include "output_file.h"
+#include "print_result.h"
 #include "progress.h"
 #include "run_input.h"
 
@@ -197,19 +198,9 @@ void AddEvalFlags(CLI::App& command, EvalArguments& arguments) {
                  arguments.extract.threshold)
       ->option_text("P")
       ->group("What to find");
-  command.add_flag("--nested", arguments.extract.nested, "Also find entities inside others")
-      ->group("What to find");
-  command
-      .add_flag("--multi-label", arguments.extract.multi_label,
-                "Also find several labels for the same words")
-      ->group("What to find");
+  AddOverlapFlags(command, arguments);
   AddTruncateFlag(command, arguments);
-  command
-      .add_option("--model,-m", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
-                  "Hugging Face cache; without it the model that ships with Waterline")
-      ->option_text("M")
-      ->group("Model");
+  AddModelFlag(command, arguments.model);
   AddEngineFlags(command, arguments);
   command
       .add_option("--tune", arguments.tune,
@@ -255,13 +246,9 @@ int RunEval(const EvalArguments& arguments) {
                     "count",
                     FormatCount(report->left_out)));
   }
-  Result<OutputFile> output = OutputFile::Open("");
-  if (!output.ok()) return Fail(output.error());
-  const Result<void> written =
-      output->Write(arguments.json ? FormatEvaluationJson(*report) : FormatEvaluation(*report));
-  if (output->reader_gone()) return kNoReader;
-  if (!written.ok()) return Fail(written.error());
-  if (Result<void> closed = output->Commit(); !closed.ok()) return Fail(closed.error());
+  const int printed =
+      PrintResult(arguments.json ? FormatEvaluationJson(*report) : FormatEvaluation(*report));
+  if (printed != kSuccess) return printed;
   if (!arguments.tune.empty()) {
     const Result<void> tuned = WriteFile(arguments.tune, FormatThresholds(*report));
     if (!tuned.ok()) return Fail(tuned.error());

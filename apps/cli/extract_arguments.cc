@@ -58,12 +58,7 @@ Examples:
   waterline extract --model M --label-vectors labels.safetensors news.jsonl)";
 
 void AddModelFlags(CLI::App& command, ExtractArguments& arguments) {
-  command
-      .add_option("--model,-m", arguments.model,
-                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
-                  "Hugging Face cache; without it the model that ships with Waterline")
-      ->option_text("M")
-      ->group("Model");
+  AddModelFlag(command, arguments.model);
   AddEngineFlags(command, arguments);
   AddParsed(command, "--idle-trim",
             "For input that arrives in pauses: after this long without a text give\n"
@@ -98,12 +93,7 @@ void AddSearchFlags(CLI::App& command, ExtractArguments& arguments) {
                  arguments.extract.adjacency_threshold)
       ->option_text("P")
       ->group("What to find");
-  command.add_flag("--nested", arguments.extract.nested, "Also find entities inside others")
-      ->group("What to find");
-  command
-      .add_flag("--multi-label", arguments.extract.multi_label,
-                "Also find several labels for the same words")
-      ->group("What to find");
+  AddOverlapFlags(command, arguments);
   AddTruncateFlag(command, arguments);
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "markup_text.h"
 #include "utf8_text.h"
 
 namespace waterline::cli {
@@ -163,28 +164,7 @@ class MarkedHtml {
 
 }  // namespace
 
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : ShowControls(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
+std::string EscapeHtml(std::string_view text) { return EscapeMarkup(ShowControls(text)); }
 
 void FormatHtmlStart(const FormatOptions&, std::string& out) { out += kHead; }
 

@@ -3,23 +3,26 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sha1.h>
-#include <sha2.h>
+#include <fmt/ranges.h>
+#include <openssl/evp.h>
 #include <simdjson.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "checkpoint/hub_cache.h"
 #include "checkpoint/locate.h"
 
 namespace waterline::cli {
@@ -62,12 +65,6 @@ bool IsSafe(const std::string& file) {
   });
 }
 
-std::string FolderOf(const std::string& id) {
-  std::string folder = "models--";
-  for (const char c : id) folder += c == '/' ? std::string("--") : std::string(1, c);
-  return folder;
-}
-
 // `text` as a part of a URL.
 std::string Escaped(std::string_view text, bool keep_slash) {
   std::string escaped;
@@ -84,20 +81,14 @@ std::string Escaped(std::string_view text, bool keep_slash) {
   return escaped;
 }
 
-std::string Hex(const uint8_t* bytes, size_t size) {
-  std::string hex;
-  for (size_t i = 0; i < size; ++i) fmt::format_to(std::back_inserter(hex), "{:02x}", bytes[i]);
-  return hex;
-}
-
 // The hash that an etag of this many digits is; "" where the system refused.
 std::string HashOf(int descriptor, uint64_t size, bool sha256) {
-  SHA2_CTX sha2;
-  SHA1_CTX sha1;
-  SHA256Init(&sha2);
-  SHA1Init(&sha1);
-  const std::string head = fmt::format("blob {}", size);
-  SHA1Update(&sha1, reinterpret_cast<const uint8_t*>(head.c_str()), head.size() + 1);
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  if (EVP_DigestInit_ex(hash.get(), sha256 ? EVP_sha256() : EVP_sha1(), nullptr) != 1) return "";
+  if (!sha256) {  // As git names a blob.
+    const std::string head = fmt::format("blob {}", size);
+    EVP_DigestUpdate(hash.get(), head.c_str(), head.size() + 1);
+  }
   std::vector<uint8_t> piece(1 << 16);
   if (lseek(descriptor, 0, SEEK_SET) != 0) return "";
   while (true) {
@@ -105,19 +96,12 @@ std::string HashOf(int descriptor, uint64_t size, bool sha256) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return "";
     if (count == 0) break;
-    if (sha256) {
-      SHA256Update(&sha2, piece.data(), static_cast<size_t>(count));
-    } else {
-      SHA1Update(&sha1, piece.data(), static_cast<size_t>(count));
-    }
+    EVP_DigestUpdate(hash.get(), piece.data(), static_cast<size_t>(count));
   }
-  uint8_t digest[SHA256_DIGEST_LENGTH];
-  if (sha256) {
-    SHA256Final(digest, &sha2);
-    return Hex(digest, SHA256_DIGEST_LENGTH);
-  }
-  SHA1Final(digest, &sha1);
-  return Hex(digest, SHA1_DIGEST_LENGTH);
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned int length = 0;
+  EVP_DigestFinal_ex(hash.get(), digest.data(), &length);
+  return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + length, ""));
 }
 
 struct Repository {
@@ -218,7 +202,7 @@ Result<fs::path> HubDownload::Fetch(
   const Result<Repository> repository = ParseRepository(reply->body, what);
   if (!repository.ok()) return repository.error();
 
-  const fs::path folder = place_.cache / FolderOf(id);
+  const fs::path folder = place_.cache / FolderName(id);
   const fs::path snapshot = folder / "snapshots" / repository->commit;
   for (const std::string& file : wanted(repository->files)) {
     if (!IsSafe(file)) {

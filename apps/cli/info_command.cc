@@ -13,11 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "diagnostics.h"
 #include "doctor/machine_facts.h"
-#include "exit_status.h"
 #include "json_writer.h"
-#include "output_file.h"
+#include "print_result.h"
 #include "report_table.h"
 #include "utf8_text.h"
 #include "waterline/engine.h"
@@ -102,17 +100,7 @@ int RunInfo(const InfoArguments& arguments) {
     for (const Fact& fact : environment) table.Row(fact.name, fact.value);
     text = table.Take();
   }
-  Result<OutputFile> output = OutputFile::Open("");
-  if (output.ok()) {
-    Result<void> written = output->Write(text);
-    if (output->reader_gone()) return kNoReader;
-    if (written.ok()) written = output->Commit();
-    if (written.ok()) return kSuccess;
-    PrintError(written.error().message);
-    return kFatal;
-  }
-  PrintError(output.error().message);
-  return kFatal;
+  return PrintResult(text);
 }
 
 }  // namespace waterline::cli

@@ -7,7 +7,7 @@
 #include "exit_status.h"
 #include "flag_values.h"
 #include "model_report_format.h"
-#include "output_file.h"
+#include "print_result.h"
 #include "run_arguments.h"
 
 namespace waterline::cli {
@@ -29,10 +29,6 @@ Examples:
 }
 
 int RunInspect(const InspectArguments& arguments) {
-  const auto fail = [](const Error& error) {
-    PrintError(error.message);
-    return kFatal;
-  };
   EngineOptions options;
   options.memory_budget = arguments.memory_budget;
   options.device = arguments.device;
@@ -40,16 +36,11 @@ int RunInspect(const InspectArguments& arguments) {
   options.dtype = arguments.dtype;
   options.splitter = arguments.splitter;
   const Result<ModelReport> report = Inspect(arguments.model, options);
-  if (!report.ok()) return fail(report.error());
-  Result<OutputFile> output = OutputFile::Open("");
-  if (!output.ok()) return fail(output.error());
-  const std::string text =
-      arguments.json ? FormatModelReportJson(*report) : FormatModelReport(*report);
-  const Result<void> written = output->Write(text);
-  if (output->reader_gone()) return kNoReader;
-  if (!written.ok()) return fail(written.error());
-  if (Result<void> closed = output->Commit(); !closed.ok()) return fail(closed.error());
-  return kSuccess;
+  if (!report.ok()) {
+    PrintError(report.error().message);
+    return kFatal;
+  }
+  return PrintResult(arguments.json ? FormatModelReportJson(*report) : FormatModelReport(*report));
 }
 
 }  // namespace waterline::cli

@@ -20,9 +20,9 @@
 #include "info_command.h"
 #include "inspect_command.h"
 #include "option_defaults.h"
-#include "output_file.h"
 #include "pack_command.h"
 #include "plan_command.h"
+#include "print_result.h"
 #include "pull_command.h"
 #include "serve_command.h"
 
@@ -38,16 +38,6 @@ std::string DescribeNoCommand(const CLI::App& program) {
   const std::vector<std::string> words = program.remaining();
   return words.empty() ? "no command: " + commands
                        : "'" + words.front() + "' is not a command: " + commands;
-}
-
-int Print(const std::string& text) {
-  Result<OutputFile> output = OutputFile::Open("");
-  Result<void> written = output.ok() ? output->Write(text) : output.error();
-  if (output.ok() && output->reader_gone()) return kNoReader;
-  if (written.ok()) written = output->Commit();
-  if (written.ok()) return kSuccess;
-  PrintError(written.error().message);
-  return kFatal;
 }
 
 // The commands, and what runs them.
@@ -134,9 +124,9 @@ Try:
 
   void AddHelpCommands() {
     CLI::App& completion = Add("completion", "Print what completes commands in a shell", [this] {
-      return Print(shell_ == "zsh"    ? CompleteForZsh(app_)
-                   : shell_ == "fish" ? CompleteForFish(app_)
-                                      : CompleteForBash(app_));
+      return PrintResult(shell_ == "zsh"    ? CompleteForZsh(app_)
+                         : shell_ == "fish" ? CompleteForFish(app_)
+                                            : CompleteForBash(app_));
     });
     AddChoice<std::string>(completion, "SHELL", "bash, zsh or fish",
                            {{"bash", "bash"}, {"zsh", "zsh"}, {"fish", "fish"}}, shell_)
@@ -147,10 +137,10 @@ Try:
   waterline completion zsh > ~/.zfunc/_waterline
   waterline completion fish > ~/.config/fish/completions/waterline.fish)");
     CLI::App& manual = Add("man", "Print a manual page, as roff", [this] {
-      if (page_.empty()) return Print(FormatManual(app_, WATERLINE_VERSION));
+      if (page_.empty()) return PrintResult(FormatManual(app_, WATERLINE_VERSION));
       for (const auto& [command, run] : runs_) {
         if (command->get_name() == page_) {
-          return Print(FormatManual(app_, *command, WATERLINE_VERSION));
+          return PrintResult(FormatManual(app_, *command, WATERLINE_VERSION));
         }
       }
       PrintError("'" + page_ + "' is not a command");

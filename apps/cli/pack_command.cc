@@ -10,7 +10,7 @@
 #include "diagnostics.h"
 #include "exit_status.h"
 #include "flag_values.h"
-#include "output_file.h"
+#include "print_result.h"
 #include "report_table.h"
 
 namespace waterline::cli {
@@ -61,19 +61,12 @@ Examples:
 }
 
 int RunPack(const PackArguments& arguments) {
-  const auto fail = [](const Error& error) {
-    PrintError(error.message);
-    return kFatal;
-  };
   const Result<PackReport> report = Pack(arguments.model, arguments.directory, arguments.options);
-  if (!report.ok()) return fail(report.error());
-  Result<OutputFile> output = OutputFile::Open("");
-  if (!output.ok()) return fail(output.error());
-  const Result<void> written = output->Write(FormatReport(*report));
-  if (output->reader_gone()) return kNoReader;
-  if (!written.ok()) return fail(written.error());
-  if (Result<void> closed = output->Commit(); !closed.ok()) return fail(closed.error());
-  return kSuccess;
+  if (!report.ok()) {
+    PrintError(report.error().message);
+    return kFatal;
+  }
+  return PrintResult(FormatReport(*report));
 }
 
 }  // namespace waterline::cli

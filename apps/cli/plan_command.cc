@@ -13,6 +13,7 @@
 #include "label_vectors_input.h"
 #include "output_file.h"
 #include "plan_format.h"
+#include "print_result.h"
 #include "run_input.h"
 
 namespace waterline::cli {
@@ -115,11 +116,9 @@ int RunPlanning(const PlanArguments& arguments) {
 
   const Result<PlanReport> report = MakeReport(arguments, input);
   if (!report.ok()) return Fail(report.error());
-  const Result<void> written =
-      output->Write(arguments.json ? FormatPlanJson(*report) : FormatPlan(*report));
-  if (output->reader_gone()) return kNoReader;
-  if (!written.ok()) return Fail(written.error());
-  if (Result<void> closed = output->Commit(); !closed.ok()) return Fail(closed.error());
+  const int printed =
+      PrintResult(*output, arguments.json ? FormatPlanJson(*report) : FormatPlan(*report));
+  if (printed != kSuccess) return printed;
   if (picture) {
     const std::string model = ModelName(arguments, report->model);
     const Result<void> drawn = Draw(*report, model, *picture);

@@ -27,7 +27,7 @@
 #include "hub_download.h"
 #include "hub_transport.h"
 #include "json_writer.h"
-#include "output_file.h"
+#include "print_result.h"
 
 namespace waterline::cli {
 namespace {
@@ -181,16 +181,6 @@ Result<fs::path> Pull(const HubId& id, bool quiet) {
   return snapshot;
 }
 
-int PrintText(const std::string& text) {
-  Result<OutputFile> output = OutputFile::Open("");
-  Result<void> written = output.ok() ? output->Write(text) : output.error();
-  if (output.ok() && output->reader_gone()) return kNoReader;
-  if (written.ok()) written = output->Commit();
-  if (written.ok()) return kSuccess;
-  PrintError(written.error().message);
-  return kFatal;
-}
-
 struct CachedModel {
   std::string id;
   std::string revision;  // A branch or tag, or a commit that none names.
@@ -314,7 +304,7 @@ int RunPull(const PullArguments& arguments) {
       arguments.offline || (offline != nullptr && std::string_view(offline) == "1");
   const Result<fs::path> snapshot =
       asks_nobody ? LocateModel(arguments.model) : Pull(*id, arguments.quiet);
-  if (snapshot.ok()) return PrintText(snapshot->string() + "\n");
+  if (snapshot.ok()) return PrintResult(snapshot->string() + "\n");
   PrintError(snapshot.error().message);
   return kFatal;
 }
@@ -346,7 +336,7 @@ int RunModels(const ModelsArguments& arguments) {
     if (!model.trouble.empty()) text += fmt::format("    {}\n", model.trouble);
   }
   if (text.empty()) PrintNote(fmt::format("no models in {}", place->cache.string()));
-  return PrintText(text);
+  return PrintResult(text);
 }
 
 }  // namespace waterline::cli

@@ -197,6 +197,24 @@ CLI::Option* AddOffsetsFlag(CLI::App& command, RunArguments& arguments) {
       ->option_text("UNIT");
 }
 
+void AddModelFlag(CLI::App& command, std::string& model) {
+  command
+      .add_option("--model,-m", model,
+                  "Directory of a GLiNER checkpoint, or a hub id in the local\n"
+                  "Hugging Face cache; without it the model that ships with Waterline")
+      ->option_text("M")
+      ->group("Model");
+}
+
+void AddOverlapFlags(CLI::App& command, RunArguments& arguments) {
+  command.add_flag("--nested", arguments.extract.nested, "Also find entities inside others")
+      ->group("What to find");
+  command
+      .add_flag("--multi-label", arguments.extract.multi_label,
+                "Also find several labels for the same words")
+      ->group("What to find");
+}
+
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments) {
   return command
       .add_flag("--truncate", arguments.extract.truncate,

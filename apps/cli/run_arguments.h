@@ -36,6 +36,9 @@ struct RunArguments {
 // The declaring functions: `command` fills what they are given when it parses; both must live as
 // long. Values that cannot be used end in CLI::ParseError.
 
+// --model.
+void AddModelFlag(CLI::App& command, std::string& model);
+
 // --memory-budget and --dtype, which `inspect` has too.
 void AddMemoryBudgetFlag(CLI::App& command, size_t& memory_budget);
 void AddDtypeFlag(CLI::App& command, Precision& dtype);
@@ -53,10 +56,13 @@ void AddEngineFlags(CLI::App& command, RunArguments& arguments);
 // --labels and --labels-file.
 std::vector<CLI::Option*> AddLabelListFlags(CLI::App& command, std::vector<std::string>& labels,
                                             std::string& file);
-// Those, --label-vectors and --labels-per-pass; --relations and --relations-file; --truncate;
-// --offsets. All return the options.
+// Those, --label-vectors and --labels-per-pass; --relations and --relations-file. Both return the
+// options.
 std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& arguments);
 std::vector<CLI::Option*> AddRelationFlags(CLI::App& command, RunArguments& arguments);
+// --nested and --multi-label.
+void AddOverlapFlags(CLI::App& command, RunArguments& arguments);
+// --truncate; --offsets. Both return the option.
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments);
 CLI::Option* AddOffsetsFlag(CLI::App& command, RunArguments& arguments);
 

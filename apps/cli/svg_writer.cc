@@ -6,34 +6,9 @@
 #include <iterator>
 #include <utility>
 
+#include "markup_text.h"
+
 namespace waterline::cli {
-namespace {
-
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
-}  // namespace
-
 void SvgWriter::Begin(double width, double height) {
   fmt::format_to(std::back_inserter(text_),
                  "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
@@ -47,7 +22,7 @@ void SvgWriter::Hatch(const std::string& id, std::string_view colour, std::strin
                  "<pattern id=\"{}\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">"
                  "<rect width=\"8\" height=\"8\" fill=\"{}\"/><path d=\"{}\" stroke=\"#555\" "
                  "stroke-width=\"0.8\"/></pattern>\n",
-                 Escape(id), colour, path);
+                 EscapeMarkup(id), colour, path);
 }
 
 void SvgWriter::Rectangle(const Box& box, std::string_view fill, std::string_view stroke,
@@ -59,7 +34,7 @@ void SvgWriter::Rectangle(const Box& box, std::string_view fill, std::string_vie
   if (tooltip.empty()) {
     text_ += "/>\n";
   } else {
-    text_ += "><title>" + Escape(tooltip) + "</title></rect>\n";
+    text_ += "><title>" + EscapeMarkup(tooltip) + "</title></rect>\n";
   }
 }
 
@@ -82,7 +57,7 @@ void SvgWriter::Text(const TextStyle& style, std::string_view text) {
       style.x, style.y, style.size, style.anchor, style.bold ? " font-weight=\"bold\"" : "",
       style.upwards ? fmt::format(" transform=\"rotate(-90 {:.2f} {:.2f})\"", style.x, style.y)
                     : std::string(),
-      Escape(text));
+      EscapeMarkup(text));
 }
 
 std::string SvgWriter::End() {

@@ -39,13 +39,6 @@ bool IsRevision(std::string_view text) {
          });
 }
 
-// "models--org--name"
-std::string FolderName(const std::string& id) {
-  std::string folder = "models--";
-  for (const char c : id) folder += c == '/' ? std::string("--") : std::string(1, c);
-  return folder;
-}
-
 // The commit that refs/<revision> names, else the revision itself, which may be a commit.
 std::string ResolveRevision(const fs::path& repository, const std::string& revision) {
   std::ifstream file(repository / "refs" / revision);
@@ -82,6 +75,12 @@ std::optional<HubId> ParseHubId(std::string_view text) {
   }
   id.id = text;
   return id;
+}
+
+std::string FolderName(const std::string& id) {
+  std::string folder = "models--";
+  for (const char c : id) folder += c == '/' ? std::string("--") : std::string(1, c);
+  return folder;
 }
 
 std::string FetchCommand(const HubId& id, std::string_view files) {

@@ -25,6 +25,9 @@ struct HubId {
 // validate_repo_id of huggingface_hub says.
 std::optional<HubId> ParseHubId(std::string_view text);
 
+// The folder of a model in the cache: "models--urchade--gliner_small-v2.1".
+std::string FolderName(const std::string& id);
+
 // "huggingface-cli download urchade/gliner_small-v2.1", with the revision if one was given, and
 // only `files` ("spm.model config.json") unless that is empty.
 std::string FetchCommand(const HubId& id, std::string_view files);
