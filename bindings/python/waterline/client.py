@@ -20,6 +20,7 @@ except ImportError:
     ) from None
 
 from waterline import __version__, errors
+from waterline.arguments import refuse_per_text
 from waterline.exchange import (
     ENTITIES,
     REDACTION,
@@ -30,9 +31,8 @@ from waterline.exchange import (
     Reply,
     Request,
     Steps,
-    check_batch_size,
+    check_request_size,
 )
-from waterline.gliner import _refuse_per_text
 from waterline.streaming import Windows, windows
 
 # Requests of one stream that are under way while the answers to an earlier one are read.
@@ -474,8 +474,8 @@ def _stream_call(calls, texts, labels, relations, batch_size, settings):
     """What asks about one window of a stream."""
     if isinstance(texts, (str, bytes, Mapping)):
         raise TypeError(f"texts is of type {type(texts).__name__}, expected an iterable of str")
-    check_batch_size(batch_size)
-    _refuse_per_text(labels, settings)
+    check_request_size(batch_size)
+    refuse_per_text(labels, settings)
     question = ENTITIES if relations is None else RELATIONS
     if relations is not None:
         relations = [relations] if isinstance(relations, str) else list(relations)

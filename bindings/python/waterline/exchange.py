@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from waterline import errors
-from waterline.gliner import _check_batch_size, _flag, _number, _optional, _thresholds
+from waterline.arguments import check_batch_size, read_flag, read_number, read_thresholds
 from waterline.labels import read_texts, unique_strings
 
 MOST_TEXTS = 1000  # Of one request, as the server has it.
@@ -133,17 +133,17 @@ class Calls:
     ) -> Steps:
         """The answers to all of `texts`, in order; `fields` are of the question's route."""
         read = read_texts(texts)
-        check_batch_size(batch_size)
+        check_request_size(batch_size)
         shared: dict[str, object] = {
             "model": self._model if model is None else model,
-            "nested": None if _flag(flat_ner, "flat_ner") else True,
-            "multi_label": True if _flag(multi_label, "multi_label") else None,
-            "truncate": None if truncate is None else _flag(truncate, "truncate"),
+            "nested": None if read_flag(flat_ner, "flat_ner") else True,
+            "multi_label": True if read_flag(multi_label, "multi_label") else None,
+            "truncate": None if truncate is None else read_flag(truncate, "truncate"),
             "labels_per_pass": labels_per_pass or None,
             **fields,
         }
         label_sets = _label_sets(labels, len(read))
-        thresholds = _thresholds(threshold, len(read))
+        thresholds = read_thresholds(threshold, len(read))
         answers: list = [None] * len(read)
 
         def refuse(error: errors.Error, place: int) -> None:
@@ -246,14 +246,14 @@ class _PerText(list):
     """Labels for each text."""
 
 
-def check_batch_size(batch_size: int) -> None:
-    _check_batch_size(batch_size)
+def check_request_size(batch_size: int) -> None:
+    check_batch_size(batch_size)
     if batch_size > MOST_TEXTS:
         raise ValueError(f"batch_size is {batch_size}, expected {MOST_TEXTS} or less")
 
 
 def _checked_timeout(timeout: object) -> float:
-    seconds = _number(timeout, "timeout")
+    seconds = read_number(timeout, "timeout")
     if not SHORTEST_TIMEOUT <= seconds <= LONGEST_TIMEOUT:
         raise errors.InvalidArgument(
             f"timeout is {seconds:g}, expected seconds from {SHORTEST_TIMEOUT} to "

@@ -7,6 +7,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from waterline import _engine
+from waterline.arguments import (
+    check_batch_size,
+    read_flag,
+    read_optional,
+    read_spans,
+    read_thresholds,
+    refuse_per_text,
+)
 from waterline.labels import read_labels, read_relations, read_texts
 from waterline.loading import Checkpoint, engine_options, locate, warn_ignored
 
@@ -323,24 +331,24 @@ class GLiNER:
             encoded = self._encoded(labels_embeds, labels)
             labels = encoded.names if labels is None else labels
         label_sets = read_labels(labels, len(read))
-        _check_batch_size(batch_size)
+        check_batch_size(batch_size)
         if label_sets is None:  # None to look for.
             return [[] for _ in read], []
         return self._engine.extract(
             read,
             label_sets,
-            _thresholds(threshold, len(read)),
+            read_thresholds(threshold, len(read)),
             relations=read_relations(relations, len(read)),
-            spans=_spans(input_spans, len(read)),
+            spans=read_spans(input_spans, len(read)),
             words=words,
-            nested=not _flag(flat_ner, "flat_ner"),
-            multi_label=_flag(multi_label, "multi_label"),
-            truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
+            nested=not read_flag(flat_ner, "flat_ner"),
+            multi_label=read_flag(multi_label, "multi_label"),
+            truncate=self._truncate if truncate is None else read_flag(truncate, "truncate"),
             reference_alignment=self._reference_alignment,
-            relation_threshold=_optional(relation_threshold, "relation_threshold"),
-            adjacency_threshold=_optional(adjacency_threshold, "adjacency_threshold"),
+            relation_threshold=read_optional(relation_threshold, "relation_threshold"),
+            adjacency_threshold=read_optional(adjacency_threshold, "adjacency_threshold"),
             labels_per_pass=labels_per_pass,
-            timeout=_optional(timeout, "timeout"),
+            timeout=read_optional(timeout, "timeout"),
             class_probs=return_class_probs,
             vectors=return_vectors,
             label_vectors=return_label_vectors,
@@ -412,10 +420,10 @@ class GLiNER:
         """
         from waterline.streaming import answers
 
-        _check_batch_size(batch_size)
+        check_batch_size(batch_size)
         if isinstance(texts, (str, bytes, Mapping)):
             raise TypeError(f"texts is of type {type(texts).__name__}, expected an iterable of str")
-        _refuse_per_text(labels, kwargs)
+        refuse_per_text(labels, kwargs)
         return answers(
             lambda window: self._answers(window, labels, **kwargs),
             texts,
@@ -461,7 +469,7 @@ class GLiNER:
             an object with __arrow_c_stream__, of as many rows: pyarrow.chunked_array(column),
             polars.Series(column).
         """
-        _refuse_per_text(labels, {"threshold": threshold})
+        refuse_per_text(labels, {"threshold": threshold})
         encoded = None
         if labels_embeds is not None:
             encoded = self._encoded(labels_embeds, labels)
@@ -473,13 +481,13 @@ class GLiNER:
             table,
             text_column,
             shared,
-            _thresholds(threshold, 0),
-            nested=not _flag(flat_ner, "flat_ner"),
-            multi_label=_flag(multi_label, "multi_label"),
-            truncate=self._truncate if truncate is None else _flag(truncate, "truncate"),
+            read_thresholds(threshold, 0),
+            nested=not read_flag(flat_ner, "flat_ner"),
+            multi_label=read_flag(multi_label, "multi_label"),
+            truncate=self._truncate if truncate is None else read_flag(truncate, "truncate"),
             reference_alignment=self._reference_alignment,
             labels_per_pass=labels_per_pass,
-            timeout=_optional(timeout, "timeout"),
+            timeout=read_optional(timeout, "timeout"),
             offsets=offsets,
             refused_as_null=nulls_for_refused,
             encoded=encoded,
@@ -554,65 +562,6 @@ def _class_for(checkpoint, cls):
                 return special
             return cls if issubclass(cls, special) else type(cls.__name__, (cls, special), {})
     return cls
-
-
-def _refuse_per_text(labels, settings):
-    """Raises for settings that have one entry a text: a stream has no count."""
-    if isinstance(labels, list) and any(isinstance(own, (list, Mapping)) for own in labels):
-        raise TypeError("a stream has the same labels for all texts; labels has a list or mapping")
-    for name in ("threshold", "input_spans"):
-        if isinstance(settings.get(name), (list, tuple)):
-            raise TypeError(f"a stream has the same settings for all texts; {name} is a list")
-
-
-def _check_batch_size(batch_size):
-    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__"):
-        raise TypeError(f"batch_size is of type {type(batch_size).__name__}, expected int")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}, expected 1 or more")
-
-
-def _flag(value, name):
-    if isinstance(value, (list, tuple, str)):
-        raise TypeError(f"{name} is of type {type(value).__name__}, expected a bool for all texts")
-    return bool(value)
-
-
-def _thresholds(threshold, texts):
-    """A float, or a list with one for each text."""
-    if isinstance(threshold, (list, tuple)):
-        if len(threshold) != texts:
-            raise ValueError(f"threshold must have length {texts}, got {len(threshold)}")
-        return [_number(own, f"threshold[{i}]") for i, own in enumerate(threshold)]
-    return _number(threshold, "threshold")
-
-
-def _number(value, name):
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-        shown = "None" if value is None else f"of type {type(value).__name__}"
-        raise TypeError(f"{name} is {shown}, expected a number")
-    return float(value)
-
-
-def _optional(value, name):
-    return None if value is None else _number(value, name)
-
-
-def _spans(input_spans, texts):
-    """For each text a list of (start, end), or None."""
-    if input_spans is None:
-        return None
-    if len(input_spans) != texts:
-        raise ValueError(f"input_spans must have length {texts}, got {len(input_spans)}")
-    read = []
-    for i, spans in enumerate(input_spans):
-        own = []
-        for span in spans:
-            if not isinstance(span, Mapping) or "start" not in span or "end" not in span:
-                raise TypeError(f'input_spans[{i}] holds {span!r}, expected {{"start", "end"}}')
-            own.append((span["start"], span["end"]))
-        read.append(own)
-    return read
 
 
 def _make_vector():
