@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -161,14 +160,7 @@ void CheckGate(const CheckSubject& subject, CaseLog& log) {
 void CheckRotate(const CheckSubject& subject, CaseLog& log) {
   for (const int64_t width : {2, 8, 14, 16, 32, 64, 128, 6}) {
     for (const int heads : {1, 3}) {
-      OwnedMat angles(10, width);
-      for (int64_t p = 0; p < 10; ++p) {
-        for (int64_t m = 0; m < width / 2; ++m) {
-          const double angle = 0.7 * static_cast<double>(p * (m + 1));
-          angles.view().row(p)[m] = static_cast<float>(std::cos(angle));
-          angles.view().row(p)[m + width / 2] = static_cast<float>(std::sin(angle));
-        }
-      }
+      OwnedMat angles = AnglesOf(10, width);
       const std::vector<int32_t> positions{0, 1, 2, 0, 9, 5};
       const int64_t turned = heads * width;
       OwnedMat x = RandomMat(6, turned + 5, 1), expected = RandomMat(6, turned + 5, 1);

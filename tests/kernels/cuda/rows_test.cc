@@ -279,14 +279,7 @@ TEST(CudaRotateTest, TurnsEachHead) {
   for (const int64_t width : {2, 8, 14, 16, 32, 64, 128, 6}) {
     for (const int heads : {1, 3, 12}) {
       SCOPED_TRACE(testing::Message() << width << " x " << heads);
-      OwnedMat angles(10, width);
-      for (int64_t p = 0; p < 10; ++p) {
-        for (int64_t m = 0; m < width / 2; ++m) {
-          const double angle = 0.7 * static_cast<double>(p * (m + 1));
-          angles.view().row(p)[m] = static_cast<float>(std::cos(angle));
-          angles.view().row(p)[m + width / 2] = static_cast<float>(std::sin(angle));
-        }
-      }
+      OwnedMat angles = AnglesOf(10, width);
       const std::vector<int32_t> positions{0, 1, 2, 0, 9, 5};
       OwnedMat x = RandomMat(6, heads * width + 5, 1);
       const DeviceMat dx(x.view()), device_angles(angles.view());
