@@ -309,7 +309,7 @@ def some_day(source):
 def date(source):
     day = some_day(source)
     return source.dice.choice((f"{day.day} {day:%B}", f"{day:%B} {day.day}", f"{day.day} {day:%B %Y}",
-                               f"{day:%Y-%m-%d}", f"{day:%d.%m.%Y}", f"{day:%A}, {day.day} {day:%B}",
+                               f"{day:%Y-%m-%d}", f"{day:%d.%m.%Y}", f"{day:%b} {day.day}, {day:%Y}",
                                f"{day:%m/%d/%Y}"))
 
 
