@@ -152,26 +152,25 @@ class Run {
 
   int Do() {
     const Clock::time_point load = Clock::now();
-    Result<Engine> engine = Engine::Load(arguments_.model, arguments_.engine);
-    if (!engine.ok()) return Fail(engine.error());
-    const Result<void> vectors = PrepareLabelVectors(*engine, arguments_, input_);
-    if (!vectors.ok()) return Fail(vectors.error());
+    if (!arguments_.without_model) {
+      if (Result<void> loaded = Load(); !loaded.ok()) return Fail(loaded.error());
+    }
     totals_.lost_files = static_cast<int64_t>(input_.unreadable.size());
     if (!input_.relations.empty()) totals_.relations = 0;
     totals_.load_seconds = SecondsSince(load);
 
-    InputWindows windows(arguments_, input_, engine->Stats().memory_budget);
-    if (Result<void> begun = Begin(engine->Stats(), windows); !begun.ok())
+    InputWindows windows(arguments_, input_, Stats().memory_budget);
+    if (Result<void> begun = Begin(windows); !begun.ok())
       return Fail(begun.error());
     if (InterruptionSignal() != 0) return Interrupted();  // While it skipped what is done.
-    const Result<void> done = Stream(*engine, windows);
+    const Result<void> done = Stream(windows);
     if (output_->reader_gone()) return kNoReader;
     if (!done.ok()) return Broken(done.error());
     if (InterruptionSignal() != 0 && !ended_) return Interrupted();
     if (!stopped_) {
       if (Result<void> written = Commit(); !written.ok()) return Broken(written.error());
     }
-    if (const Result<void> closed = Close(*engine); !closed.ok()) return Fail(closed.error());
+    if (const Result<void> closed = Close(); !closed.ok()) return Fail(closed.error());
     const bool whole =
         totals_.refused == 0 && totals_.lost_files == 0 && totals_.changed_files == 0;
     return whole ? kSuccess : kSomeRefused;
@@ -203,6 +202,15 @@ class Run {
     return kSignalled + signal;
   }
 
+  Result<void> Load() {
+    Result<Engine> engine = Engine::Load(arguments_.model, arguments_.engine);
+    if (!engine.ok()) return engine.error();
+    engine_.emplace(*std::move(engine));
+    return PrepareLabelVectors(*engine_, arguments_, input_);
+  }
+
+  EngineStats Stats() const { return engine_ ? engine_->Stats() : EngineStats(); }
+
   void TellHowToGoOn() {
     Keep();
     PrintNote(
@@ -216,10 +224,10 @@ class Run {
   }
 
   // Begins the output, or goes on with that of an interrupted run.
-  Result<void> Begin(const EngineStats& engine, InputWindows& windows) {
+  Result<void> Begin(InputWindows& windows) {
     std::optional<RunPosition> before;
     if (output_->resumable()) {
-      RunSettings settings = SettingsOf(arguments_, input_, engine);
+      RunSettings settings = SettingsOf(arguments_, input_, Stats());
       settings.merge(output_->Settings());
       journal_.emplace(arguments_.output, std::move(settings));
       Keep();  // Until it is known that what is there is of no use.
@@ -253,12 +261,12 @@ class Run {
                           before ? std::optional<OutputPosition>(before->output) : std::nullopt);
   }
 
-  Result<void> Stream(const Engine& engine, InputWindows& windows) {
+  Result<void> Stream(InputWindows& windows) {
     const ExtractOptions options = OptionsOf(arguments_, input_);
     const uint64_t bytes_total = TotalBytes(input_.files);
     const Clock::time_point begin = Clock::now();
     Progress progress(ChooseProgress(arguments_), [&, this] {
-      const EngineStats stats = engine.Stats();
+      const EngineStats stats = Stats();
       return ProgressState{.texts = texts_done_,
                            .texts_here = texts_done_ - texts_before_,
                            .tokens = stats.tokens,
@@ -271,14 +279,14 @@ class Run {
     });
     progress_ = &progress;
     texts_done_ = totals_.texts;
-    const Result<void> done = Loop(engine, options, windows);
+    const Result<void> done = Loop(options, windows);
     progress.End();
     progress_ = nullptr;
     showed_progress_ = progress.shown();
     return done;
   }
 
-  Result<void> Loop(const Engine& engine, const ExtractOptions& options, InputWindows& windows) {
+  Result<void> Loop(const ExtractOptions& options, InputWindows& windows) {
     while (!stopped_ && InterruptionSignal() == 0) {
       const Result<bool> more = windows.Next();
       if (!more.ok() && more.error().code == Code::kCancelled) break;
@@ -288,7 +296,7 @@ class Run {
         ended_ = true;
         return {};
       }
-      const Result<std::vector<Extraction>> found = Extract(engine, options, windows);
+      const Result<std::vector<Extraction>> found = Extract(options, windows);
       if (!found.ok()) return found.error();
       if (Result<void> written = WriteWindow(windows, *found); !written.ok()) return written;
     }
@@ -296,16 +304,19 @@ class Run {
   }
 
   // result[i] belongs to windows.documents()[i]; what the reader refused comes back as refused.
-  Result<std::vector<Extraction>> Extract(const Engine& engine, const ExtractOptions& options,
+  Result<std::vector<Extraction>> Extract(const ExtractOptions& options,
                                           const InputWindows& windows) {
-    const Clock::time_point start = Clock::now();
-    Result<std::vector<Extraction>> found = engine.Extract(windows.texts(), input_.labels, options);
-    totals_.extract_seconds += SecondsSince(start);
-    if (!found.ok()) return found.error();
     std::vector<Extraction> all(windows.documents().size());
     for (size_t i = 0; i < all.size(); ++i) all[i].error = windows.FlawOf(i);
-    for (size_t i = 0; i < found->size(); ++i) {
-      all[windows.DocumentOf(i)] = std::move((*found)[i]);
+    if (engine_) {
+      const Clock::time_point start = Clock::now();
+      Result<std::vector<Extraction>> found =
+          engine_->Extract(windows.texts(), input_.labels, options);
+      totals_.extract_seconds += SecondsSince(start);
+      if (!found.ok()) return found.error();
+      for (size_t i = 0; i < found->size(); ++i) {
+        all[windows.DocumentOf(i)] = std::move((*found)[i]);
+      }
     }
     for (size_t i = 0; i < all.size(); ++i) output_->Complete(windows.documents()[i], all[i]);
     return all;
@@ -417,7 +428,7 @@ class Run {
     return written;
   }
 
-  Result<void> Close(const Engine& engine) {
+  Result<void> Close() {
     totals_.total_seconds = SecondsSince(start_);
     if (totals_.cut > 0 && !arguments_.quiet) PrintWarning(DescribeCut(totals_));
     const std::string trouble = DescribeTrouble(totals_);
@@ -431,7 +442,7 @@ class Run {
       }
       if (!trouble.empty()) PrintNote(trouble);
     }
-    const EngineStats stats = engine.Stats();
+    const EngineStats stats = Stats();
     if (arguments_.stats) {
       const std::string table = FormatStatistics(totals_, stats);
       std::fwrite(table.data(), 1, table.size(), stderr);
@@ -443,6 +454,7 @@ class Run {
 
   const TextRunArguments& arguments_;
   RunInput input_;
+  std::optional<Engine> engine_;  // Empty: without a model.
   std::unique_ptr<TextOutput> output_;
   SideFiles files_;
   Clock::time_point start_;

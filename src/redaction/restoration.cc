@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <functional>
-#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -20,17 +19,21 @@ bool IsWord(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// Empty: some replacement does not stand at its place.
-std::optional<std::string> RestoreByPlace(std::string_view redacted,
-                                          const std::vector<ReplacedPart>& parts) {
+// Errors: as Restore.
+Result<std::string> RestoreByPlace(std::string_view redacted,
+                                   const std::vector<ReplacedPart>& parts) {
   OffsetCursor cursor(redacted, OffsetUnit::kCodePoints);
   std::string text;
   size_t at = 0;
   for (const ReplacedPart& part : parts) {
     const size_t start = cursor.ToByte(part.start);
     const size_t end = cursor.ToByte(part.end);
-    if (start == kNoOffset || end == kNoOffset || start < at || end < start) return std::nullopt;
-    if (redacted.substr(start, end - start) != part.replacement) return std::nullopt;
+    const bool inside = start != kNoOffset && end != kNoOffset && start >= at && end >= start;
+    if (!inside || redacted.substr(start, end - start) != part.replacement) {
+      return Error{Code::kInvalidArgument,
+                   fmt::format("it is not the text that was redacted: '{}' does not stand at {}",
+                               part.replacement, part.start)};
+    }
     text.append(redacted.substr(at, start - at));
     text += part.text;
     at = end;
@@ -79,10 +82,11 @@ Result<Names> NamesOf(const std::vector<ReplacedPart>& parts) {
 
 }  // namespace
 
-Result<RestoredText> Restore(std::string_view redacted, const std::vector<ReplacedPart>& parts) {
-  if (std::optional<std::string> text = RestoreByPlace(redacted, parts)) {
-    return RestoredText{.text = *std::move(text)};
-  }
+Result<RestoredText> Restore(std::string_view redacted, const std::vector<ReplacedPart>& parts,
+                             bool changed) {
+  Result<std::string> text = RestoreByPlace(redacted, parts);
+  if (text.ok()) return RestoredText{.text = *std::move(text)};
+  if (!changed) return text.error();
   Result<Names> names = NamesOf(parts);
   if (!names.ok()) return names.error();
   RestoredText restored{.text = {}, .by_name = true};

@@ -27,11 +27,12 @@ struct RestoredText {
   size_t missing = 0;  // Parts whose replacement no longer occurs; only by name.
 };
 
-// Puts `parts` back into `redacted`, valid UTF-8: at their places where every replacement stands at
-// its own. Where the text has changed since (a model's answer, an edit), each replacement is put
-// back wherever it stands as a whole word, case and all.
-// Errors: kInvalidArgument  the text has changed, and a replacement stands for different texts, or
-//                           is a mask.
-Result<RestoredText> Restore(std::string_view redacted, const std::vector<ReplacedPart>& parts);
+// Puts `parts` back into `redacted`, valid UTF-8, at their places: every replacement must stand at
+// its own. With `changed` it need not (a model's answer, an edit); then each replacement is put back
+// wherever it stands as a whole word, case and all.
+// Errors: kInvalidArgument  a replacement does not stand at its place; with `changed`, one stands
+//                           for different texts, or is a mask.
+Result<RestoredText> Restore(std::string_view redacted, const std::vector<ReplacedPart>& parts,
+                             bool changed = false);
 
 }  // namespace waterline::redaction

@@ -65,38 +65,44 @@ const std::vector<ReplacedPart> kParts = {{0, 8, "PERSON_1", "Ada"}, {13, 22, "P
 
 TEST(Restore, LooksForNamesInTextsThatChanged) {
   const auto restored =
-      Restore("«PERSON_12», said PERSON_1; PERSON_1's. PERSON_123 XPERSON_1 PERSON_1さん", kParts);
+      Restore("«PERSON_12», said PERSON_1; PERSON_1's. PERSON_123 XPERSON_1 PERSON_1さん", kParts, true);
   ASSERT_TRUE(restored.ok());
   EXPECT_TRUE(restored->by_name);
   EXPECT_EQ(restored->text, "«Bob», said Ada; Ada's. PERSON_123 XPERSON_1 Adaさん");
 }
 
 TEST(Restore, TellsHowManyAreNoLongerThere) {
-  const auto restored = Restore("It was PERSON_12.", kParts);
+  const auto restored = Restore("It was PERSON_12.", kParts, true);
   ASSERT_TRUE(restored.ok());
   EXPECT_EQ(restored->text, "It was Bob.");
   EXPECT_EQ(restored->missing, 1u);
 }
 
+TEST(Restore, RefusesTextsThatChangedUnlessItIsTold) {
+  const auto restored = Restore("It was PERSON_12.", kParts);
+  ASSERT_FALSE(restored.ok());
+  EXPECT_THAT(restored.error().message, HasSubstr("'PERSON_1' does not stand at 0"));
+}
+
 TEST(Restore, WhatIsPutBackIsNotLookedThrough) {
-  const auto restored = Restore("B A", {{0, 1, "A", "B"}, {2, 3, "B", "A"}});
+  const auto restored = Restore("B A", {{0, 1, "A", "B"}, {2, 3, "B", "A"}}, true);
   ASSERT_TRUE(restored.ok());
   EXPECT_EQ(restored->text, "A B");
 }
 
 TEST(Restore, RefusesWhatCouldBeEitherOfTwo) {
-  const auto two = Restore("x [P]", {{0, 3, "[P]", "Ada"}, {4, 7, "[P]", "Bob"}});
+  const auto two = Restore("x [P]", {{0, 3, "[P]", "Ada"}, {4, 7, "[P]", "Bob"}}, true);
   ASSERT_FALSE(two.ok());
   EXPECT_THAT(two.error().message, HasSubstr("'[P]' could stand for different texts"));
-  EXPECT_TRUE(Restore("x [P]", {{0, 3, "[P]", "Ada"}, {4, 7, "[P]", "Ada"}}).ok());
-  const auto mask = Restore("x ***", {{0, 3, "***", "Ada"}});
+  EXPECT_TRUE(Restore("x [P]", {{0, 3, "[P]", "Ada"}, {4, 7, "[P]", "Ada"}}, true).ok());
+  const auto mask = Restore("x ***", {{0, 3, "***", "Ada"}}, true);
   ASSERT_FALSE(mask.ok());
   EXPECT_THAT(mask.error().message, HasSubstr("anything"));
 }
 
 TEST(Restore, PlacesOutsideOfTheTextAreNotRead) {
-  EXPECT_TRUE(Restore("PERSON_1", {{5, 4, "PERSON_1", "a"}}).ok());
-  EXPECT_TRUE(Restore("PERSON_1", {{0, 8, "PERSON_1", "a"}, {99, 107, "PERSON_2", "b"}}).ok());
+  EXPECT_TRUE(Restore("PERSON_1", {{5, 4, "PERSON_1", "a"}}, true).ok());
+  EXPECT_TRUE(Restore("PERSON_1", {{0, 8, "PERSON_1", "a"}, {99, 107, "PERSON_2", "b"}}, true).ok());
 }
 
 }  // namespace
