@@ -27,8 +27,8 @@ class CopyFormat {
   //   kCsv, kTsv  a record; the other fields unchanged, in quotes where they need them.
   // Without `text` it was refused, for the reason `error`, and nothing of its text may be seen: a
   // text is left out, a line is empty, a field of JSON null, followed by "error", a field of CSV
-  // empty; a record whose fields could not be read is {"line", "error"}, or left out of CSV. Returns
-  // whether there is a document now where it was.
+  // empty; a record whose fields could not be read is {"line", "error"}, or left out of CSV.
+  // Returns whether there is a document now where it was.
   bool Append(const InputDocument& document, const std::optional<std::string_view>& text,
               const std::string& error, std::string& out);
 

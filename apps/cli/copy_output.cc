@@ -48,8 +48,8 @@ Result<std::vector<std::string>> CopyNames(const std::vector<std::string>& files
   fs::path root = paths.empty() ? fs::path() : paths.front().parent_path();
   for (const fs::path& path : paths) {
     const fs::path folder = path.parent_path();
-    const auto [end, ignored] = std::mismatch(root.begin(), root.end(), folder.begin(),
-                                              folder.end());
+    const auto [end, ignored] =
+        std::mismatch(root.begin(), root.end(), folder.begin(), folder.end());
     fs::path shared;
     for (auto part = root.begin(); part != end; ++part) shared /= *part;
     root = std::move(shared);
@@ -61,8 +61,8 @@ Result<std::vector<std::string>> CopyNames(const std::vector<std::string>& files
     name.resize(name.size() - CompressionEnding(name).size());
     const auto [other, is_new] = taken.try_emplace(name, files[i]);
     if (!is_new) {
-      return Invalid(fmt::format("the copies of {} and {} would both be {}", other->second,
-                                 files[i], name));
+      return Invalid(
+          fmt::format("the copies of {} and {} would both be {}", other->second, files[i], name));
     }
     names.push_back(std::move(name));
   }
@@ -151,9 +151,10 @@ Result<void> CopyOutput::AddHeader(const InputDocument& document) {
   headed_ = true;
   if (header_.empty()) header_ = header;
   if (header != header_) {
-    return Invalid(fmt::format("{}: its columns are not those of the files before it, and one "
-                               "output cannot have both: --format files writes a file for each",
-                               DisplayName(files_[document.file])));
+    return Invalid(
+        fmt::format("{}: its columns are not those of the files before it, and one "
+                    "output cannot have both: --format files writes a file for each",
+                    DisplayName(files_[document.file])));
   }
   return {};
 }

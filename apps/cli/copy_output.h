@@ -68,11 +68,11 @@ class CopyOutput {
   std::vector<std::string> names_;  // In the folder.
   std::optional<OutputFile> file_;  // Being written.
   std::optional<CopyFormat> format_;
-  size_t current_ = 0;    // Whose copy is written.
-  std::string header_;    // Of CSV, once it is known.
-  bool headed_ = false;   // One stands in what is written.
+  size_t current_ = 0;                 // Whose copy is written.
+  std::string header_;                 // Of CSV, once it is known.
+  bool headed_ = false;                // One stands in what is written.
   std::optional<size_t> headed_file_;  // Whose header was compared with it.
-  std::string buffer_;    // Not written yet.
+  std::string buffer_;                 // Not written yet.
 };
 
 }  // namespace waterline::cli

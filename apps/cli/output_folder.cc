@@ -52,8 +52,8 @@ Result<OutputFolder> OutputFolder::Open(const std::string& path) {
   folder.lock_ = open(folder.partial_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder.lock_ < 0) return Failed(folder.partial_, LastError());
   if (!Lock(folder.lock_)) {
-    return Error{Code::kInvalidArgument, fmt::format("{}: another run is writing it (it holds {})",
-                                                     path, folder.partial_)};
+    return Error{Code::kInvalidArgument,
+                 fmt::format("{}: another run is writing it (it holds {})", path, folder.partial_)};
   }
   folder.kept_ = false;
   return folder;

@@ -73,8 +73,9 @@ void AddRuleFlags(CLI::App& command, RedactArguments& arguments) {
   }
   presets.emplace_back("none", "none");
   AddChoice<std::string>(command, "--preset",
-                         names + "or none: rules that come with the program; without it pii,\n"
-                                 "or what the rule file says",
+                         names +
+                             "or none: rules that come with the program; without it pii,\n"
+                             "or what the rule file says",
                          presets, arguments.preset)
       ->option_text("NAME")
       ->group(group);
@@ -186,9 +187,9 @@ void AddRestoreFlags(CLI::App& command, RestoreArguments& arguments) {
                 "The texts are not those that `redact` wrote: put names back where they\n"
                 "stand")
       ->group("Input");
-  AddChoice<RedactionFormat>(
-      command, "--format,-f", "same (the default) or files",
-      {{"same", RedactionFormat::kSame}, {"files", RedactionFormat::kFiles}}, arguments.format)
+  AddChoice<RedactionFormat>(command, "--format,-f", "same (the default) or files",
+                             {{"same", RedactionFormat::kSame}, {"files", RedactionFormat::kFiles}},
+                             arguments.format)
       ->option_text("FORMAT")
       ->group("Output");
   command

@@ -46,8 +46,7 @@ std::optional<std::string> FindContradiction(const RedactArguments& arguments) {
   if (arguments.no_model && (!arguments.labels.empty() || !arguments.labels_file.empty())) {
     return "--no-model leaves nobody who could find --labels";
   }
-  if (arguments.resume && arguments.format == RedactionFormat::kFiles &&
-      arguments.output.empty()) {
+  if (arguments.resume && arguments.format == RedactionFormat::kFiles && arguments.output.empty()) {
     return "--format files writes a directory: name it with --output";
   }
   return FindRunContradiction(arguments);

@@ -87,11 +87,11 @@ void AppendMapping(const std::string& file, const InputDocument& document,
     json.StartObject();
     json.SizeField("start", cursor.FromByte(span.new_byte_start));
     json.SizeField("end", cursor.FromByte(span.new_byte_end));
-    json.Field("replacement",
-               std::string_view(made.text)
-                   .substr(span.new_byte_start, span.new_byte_end - span.new_byte_start));
-    json.Field("text", std::string_view(document.text)
-                           .substr(span.byte_start, span.byte_end - span.byte_start));
+    json.Field("replacement", std::string_view(made.text).substr(
+                                  span.new_byte_start, span.new_byte_end - span.new_byte_start));
+    json.Field(
+        "text",
+        std::string_view(document.text).substr(span.byte_start, span.byte_end - span.byte_start));
     json.Field("label", findings[span.finding].label);
     json.EndObject();
   }
@@ -131,9 +131,9 @@ Result<MappingReader> MappingReader::Open(const std::string& path) {
       head["version"].get(version) == simdjson::SUCCESS && version == kVersion &&
       head["files"].get(reader.files_) == simdjson::SUCCESS;
   if (read) return reader;
-  return Error{Code::kInvalidArgument,
-               fmt::format("{}: is not a mapping that this version of redact wrote",
-                           DisplayName(path))};
+  return Error{
+      Code::kInvalidArgument,
+      fmt::format("{}: is not a mapping that this version of redact wrote", DisplayName(path))};
 }
 
 Result<bool> MappingReader::NextLine(Line& line) {

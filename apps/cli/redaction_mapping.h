@@ -30,8 +30,7 @@ void AppendMappingHead(bool files, std::string& out);
 void AppendMapping(const std::string& file, const InputDocument& document,
                    const std::string& id_field, const redaction::RedactedText& made,
                    std::span<const redaction::Finding> findings, std::string& out);
-void AppendRefusedMapping(const std::string& file, const InputDocument& document,
-                          std::string& out);
+void AppendRefusedMapping(const std::string& file, const InputDocument& document, std::string& out);
 
 // What a line says of one text.
 struct MappedText {

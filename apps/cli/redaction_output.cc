@@ -141,8 +141,8 @@ Result<std::unique_ptr<TextOutput>> RedactionOutput::Open(const RedactArguments&
                                                           const std::vector<std::string>& files) {
   Result<redaction::PatternSet> patterns = redaction::PatternSet::Compile(rules.patterns);
   if (!patterns.ok()) return patterns.error();
-  std::unique_ptr<RedactionOutput> output(new RedactionOutput(
-      arguments, std::move(rules), std::move(key), *std::move(patterns)));
+  std::unique_ptr<RedactionOutput> output(
+      new RedactionOutput(arguments, std::move(rules), std::move(key), *std::move(patterns)));
   if (arguments.format == RedactionFormat::kJsonl) {
     Result<OutputFile> lines = OutputFile::OpenResumable(arguments.output);
     if (!lines.ok()) return lines.error();
@@ -307,8 +307,8 @@ void RedactionOutput::Count(const RedactedText& made, const TextFindings& found)
   for (const RedactedSpan& span : made.spans) {
     const std::optional<size_t> rule = found.rules[span.finding];
     std::string name(rule ? kPattern : kModel);
-    name += rule ? std::string_view(rules_.patterns[*rule].name)
-                 : found.findings[span.finding].label;
+    name +=
+        rule ? std::string_view(rules_.patterns[*rule].name) : found.findings[span.finding].label;
     ++counts_[name];
   }
 }
@@ -376,10 +376,10 @@ std::vector<std::string> RedactionOutput::ClosingNotes() const {
     labels += fmt::format("{}{} {}", labels.empty() ? "" : ", ", FormatCount(number), label);
   }
   const int64_t texts = count(kTexts);
-  return {fmt::format("replaced in {} of {} {}: {}", FormatCount(count(kRedacted)),
-                      FormatCount(texts), texts == 1 ? "text" : "texts",
-                      labels.empty() ? "nothing" : labels),
-          kNotice};
+  return {
+      fmt::format("replaced in {} of {} {}: {}", FormatCount(count(kRedacted)), FormatCount(texts),
+                  texts == 1 ? "text" : "texts", labels.empty() ? "nothing" : labels),
+      kNotice};
 }
 
 std::string RedactionOutput::FormatReport() const {

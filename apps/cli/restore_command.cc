@@ -49,7 +49,8 @@ class Restoration {
     InputWindows windows(arguments_, input_, /*memory_budget=*/0);
     while (true) {
       const Result<bool> more = windows.Next();
-      if (!more.ok() && more.error().code == Code::kCancelled) return kSignalled + InterruptionSignal();
+      if (!more.ok() && more.error().code == Code::kCancelled)
+        return kSignalled + InterruptionSignal();
       if (!more.ok()) return Fail(more.error());
       for (const std::string& note : windows.reader().TakeNotes()) {
         if (!arguments_.quiet) PrintWarning(note);
@@ -67,9 +68,9 @@ class Restoration {
     const Result<bool> more = mapping_.Next(rest);
     if (!more.ok()) return Fail(more.error());
     if (*more) {
-      return Fail({Code::kInvalidArgument,
-                   fmt::format("the mapping has more texts than the input: the next is of {}",
-                               rest.file)});
+      return Fail(
+          {Code::kInvalidArgument,
+           fmt::format("the mapping has more texts than the input: the next is of {}", rest.file)});
     }
     if (Result<void> done = output_.Commit(); !done.ok()) return Fail(done.error());
     Tell();
@@ -111,11 +112,12 @@ class Restoration {
                                           const MappedText& mapped) const {
     if (mapping_.files() && output_.NameOf(document.file)) {
       const std::string name = *output_.NameOf(document.file);
-      if (name != mapped.file) return fmt::format("the next text of the mapping is of {}", mapped.file);
+      if (name != mapped.file)
+        return fmt::format("the next text of the mapping is of {}", mapped.file);
     }
-    const auto id = std::find_if(document.fields.begin(), document.fields.end(), [&](const auto& field) {
-      return field.name == arguments_.read.id_field;
-    });
+    const auto id =
+        std::find_if(document.fields.begin(), document.fields.end(),
+                     [&](const auto& field) { return field.name == arguments_.read.id_field; });
     if (!mapped.id || id == document.fields.end()) return std::nullopt;
     const std::string own = Minified(id->value.Of(document.json));
     if (own == *mapped.id) return std::nullopt;
@@ -137,8 +139,8 @@ class Restoration {
   Result<void> Write(const InputDocument& document, std::string_view text) {
     // A field of another type than a string has no text, and stays as it is.
     const bool as_it_is = document.flaw.has_value();
-    const Result<bool> added = as_it_is ? output_.AddUnchanged(document)
-                                        : output_.Add(document, text, "");
+    const Result<bool> added =
+        as_it_is ? output_.AddUnchanged(document) : output_.Add(document, text, "");
     return added.ok() ? Result<void>() : added.error();
   }
 

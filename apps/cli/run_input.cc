@@ -115,7 +115,8 @@ ExtractOptions OptionsOf(const RunArguments& arguments, const RunInput& input) {
 
 InputWindows::InputWindows(const RunArguments& arguments, const RunInput& input,
                            size_t memory_budget)
-    : reader_(input.files, ReadAs(arguments, memory_budget)), has_labels_(!input.labels.empty() || arguments.without_model) {}
+    : reader_(input.files, ReadAs(arguments, memory_budget)),
+      has_labels_(!input.labels.empty() || arguments.without_model) {}
 
 void InputWindows::Digest(const InputDocument& document) {
   const auto add = [this](const void* bytes, size_t size) {

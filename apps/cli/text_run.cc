@@ -160,8 +160,7 @@ class Run {
     totals_.load_seconds = SecondsSince(load);
 
     InputWindows windows(arguments_, input_, Stats().memory_budget);
-    if (Result<void> begun = Begin(windows); !begun.ok())
-      return Fail(begun.error());
+    if (Result<void> begun = Begin(windows); !begun.ok()) return Fail(begun.error());
     if (InterruptionSignal() != 0) return Interrupted();  // While it skipped what is done.
     const Result<void> done = Stream(windows);
     if (output_->reader_gone()) return kNoReader;

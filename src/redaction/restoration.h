@@ -28,9 +28,9 @@ struct RestoredText {
 };
 
 // Puts `parts` back into `redacted`, valid UTF-8, at their places: every replacement must stand at
-// its own. With `changed` it need not (a model's answer, an edit); then each replacement is put back
-// wherever it stands as a whole word, case and all.
-// Errors: kInvalidArgument  a replacement does not stand at its place; with `changed`, one stands
+// its own. With `changed` it need not (a model's answer, an edit); then each replacement is put
+// back wherever it stands as a whole word, case and all. Errors: kInvalidArgument  a replacement
+// does not stand at its place; with `changed`, one stands
 //                           for different texts, or is a mask.
 Result<RestoredText> Restore(std::string_view redacted, const std::vector<ReplacedPart>& parts,
                              bool changed = false);

@@ -78,7 +78,8 @@ TEST(Redaction, JsonlKeepsTheOtherFields) {
 TEST(Redaction, CsvStaysCsv) {
   const Scratch scratch;
   const std::string in = scratch.File(
-      "in.csv", "id,\"the text\",note\n1,\"a@b.de, \"\"x\"\"\ny\",\"a,b\"\n2,plain,\n3,too,many,f\n");
+      "in.csv",
+      "id,\"the text\",note\n1,\"a@b.de, \"\"x\"\"\ny\",\"a,b\"\n2,plain,\n3,too,many,f\n");
   const Outcome done = RedactPatterns({in, "--text-field", "the text"});
   EXPECT_EQ(done.status, 1);
   EXPECT_EQ(done.out, "id,the text,note\n1,\"[EMAIL], \"\"x\"\"\ny\",\"a,b\"\n2,plain,\n");
@@ -93,9 +94,9 @@ TEST(Redaction, WritesAFileForEachFile) {
   scratch.File("in/sub/b.jsonl", "{\"text\":\"c@d.de\"}\n{\"text\":\"x\"}\n");
   scratch.File("in/sub/c.csv", "text\ne@f.de\n");
   Shell("gzip '" + scratch.Path("in/sub/c.csv") + "'");
-  const std::vector<std::string> job = {"-R", scratch.Path("in"), "--format", "files",
-                                        "-o", scratch.Path("out"), "--mapping",
-                                        scratch.Path("secret")};
+  const std::vector<std::string> job = {
+      "-R", scratch.Path("in"),  "--format",  "files",
+      "-o", scratch.Path("out"), "--mapping", scratch.Path("secret")};
   const Outcome done = RedactPatterns(job);
   ASSERT_EQ(done.status, 0) << done.err;
   EXPECT_EQ(Scratch::Read(scratch.Path("out/a.txt")), "[EMAIL]");
@@ -120,8 +121,9 @@ TEST(Redaction, ComesBackWithItsMapping) {
   const std::string in = scratch.File("in.txt", text);
   for (const char* replacement : {"label", "mask", "pseudonym", "hash", "word"}) {
     const std::string key = scratch.File("key", std::string(32, 'k'));
-    std::vector<std::string> job = {in, "--lines", "--replacement", replacement, "--mapping",
-                                    scratch.Path("secret"), "-o", scratch.Path("out")};
+    std::vector<std::string> job = {in,          "--lines",          "--replacement",
+                                    replacement, "--mapping",        scratch.Path("secret"),
+                                    "-o",        scratch.Path("out")};
     if (std::string(replacement) == "hash") job.insert(job.end(), {"--key", key});
     const Outcome done = RedactPatterns(job);
     ASSERT_EQ(done.status, 0) << done.err;
@@ -156,11 +158,11 @@ TEST(Redaction, AnswersGetTheirNamesBack) {
 
 TEST(Redaction, RestoreNoticesOtherTexts) {
   const Scratch scratch;
-  const std::string in = scratch.File(
-      "in.jsonl", "{\"id\":1,\"text\":\"a@b.de\"}\n{\"id\":2,\"text\":\"c@d.de\"}\n");
-  ASSERT_EQ(RedactPatterns({in, "--mapping", scratch.Path("secret"), "-o", scratch.Path("out")})
-                .status,
-            0);
+  const std::string in =
+      scratch.File("in.jsonl", "{\"id\":1,\"text\":\"a@b.de\"}\n{\"id\":2,\"text\":\"c@d.de\"}\n");
+  ASSERT_EQ(
+      RedactPatterns({in, "--mapping", scratch.Path("secret"), "-o", scratch.Path("out")}).status,
+      0);
   const auto restore = [&](const std::string& text) {
     const std::string file = scratch.File("other.jsonl", text);
     return RunProgram({"restore", file, "--mapping", scratch.Path("secret"), "--changed"});
@@ -274,10 +276,12 @@ TEST(Redaction, GivesTheWholeOutputHoweverOftenItIsKilled) {
   for (const std::string format : {"same", "files"}) {
     const auto run = [&](const std::string& name, const std::string& more,
                          const std::string& before = "") {
-      return Shell("cd '" + scratch.Path("") + "' && " + before + " $WATERLINE redact -R in --model " +
-                   kTiny + " --labels city --threshold 0.3 --threads 1 --replacement pseudonym "
-                   "--format " + format + " -o " + name + " --mapping " + name + ".map --report " +
-                   name + ".report --errors " + name + ".errors " + more);
+      return Shell("cd '" + scratch.Path("") + "' && " + before +
+                   " $WATERLINE redact -R in --model " + kTiny +
+                   " --labels city --threshold 0.3 --threads 1 --replacement pseudonym "
+                   "--format " +
+                   format + " -o " + name + " --mapping " + name + ".map --report " + name +
+                   ".report --errors " + name + ".errors " + more);
     };
     const std::string whole_name = format + "-whole";
     const std::string part_name = format + "-part";
@@ -288,8 +292,7 @@ TEST(Redaction, GivesTheWholeOutputHoweverOftenItIsKilled) {
     int resumed = 0;
     for (int attempt = 0; attempt < 200; ++attempt) {
       const double limit = seconds * std::uniform_real_distribution<>(0.5, 1.5)(random);
-      const Outcome part =
-          run(part_name, "--resume", "timeout -s KILL " + std::to_string(limit));
+      const Outcome part = run(part_name, "--resume", "timeout -s KILL " + std::to_string(limit));
       resumed += part.err.find("goes on behind") != std::string::npos;
       seconds *= 1.1;
       if (part.status == 137) continue;

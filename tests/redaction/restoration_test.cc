@@ -64,8 +64,8 @@ TEST(Restore, IsTheInverseOfRedact) {
 const std::vector<ReplacedPart> kParts = {{0, 8, "PERSON_1", "Ada"}, {13, 22, "PERSON_12", "Bob"}};
 
 TEST(Restore, LooksForNamesInTextsThatChanged) {
-  const auto restored =
-      Restore("«PERSON_12», said PERSON_1; PERSON_1's. PERSON_123 XPERSON_1 PERSON_1さん", kParts, true);
+  const auto restored = Restore(
+      "«PERSON_12», said PERSON_1; PERSON_1's. PERSON_123 XPERSON_1 PERSON_1さん", kParts, true);
   ASSERT_TRUE(restored.ok());
   EXPECT_TRUE(restored->by_name);
   EXPECT_EQ(restored->text, "«Bob», said Ada; Ada's. PERSON_123 XPERSON_1 Adaさん");
@@ -102,7 +102,8 @@ TEST(Restore, RefusesWhatCouldBeEitherOfTwo) {
 
 TEST(Restore, PlacesOutsideOfTheTextAreNotRead) {
   EXPECT_TRUE(Restore("PERSON_1", {{5, 4, "PERSON_1", "a"}}, true).ok());
-  EXPECT_TRUE(Restore("PERSON_1", {{0, 8, "PERSON_1", "a"}, {99, 107, "PERSON_2", "b"}}, true).ok());
+  EXPECT_TRUE(
+      Restore("PERSON_1", {{0, 8, "PERSON_1", "a"}, {99, 107, "PERSON_2", "b"}}, true).ok());
 }
 
 }  // namespace
