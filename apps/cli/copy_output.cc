@@ -58,7 +58,7 @@ Result<std::vector<std::string>> CopyNames(const std::vector<std::string>& files
   std::map<std::string, std::string> taken;
   for (size_t i = 0; i < files.size(); ++i) {
     std::string name = paths[i].lexically_relative(root).string();
-    name.resize(name.size() - CompressionEnding(name).size());
+    name.resize(name.size() - CompressionEnding(paths[i].filename().string()).size());
     const auto [other, is_new] = taken.try_emplace(name, files[i]);
     if (!is_new) {
       return Invalid(
