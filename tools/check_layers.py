@@ -24,6 +24,7 @@ MAY_KNOW = {
     "encoder": ENCODER,
     "scores": ENCODER + ["encoder"],
     "entities": ["base", "memory", "text"],
+    "redaction": ["base", "text"],
     "engine": None,  # Everything before it.
     "doctor": None,
 }

@@ -11,8 +11,23 @@
 namespace waterline::cli {
 namespace {
 
-void AppendField(std::string_view field, std::string& out) {
-  if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
+// file,line,start,end,text,label,score
+void AppendEntity(const FormatOptions& options, const InputDocument& document, const Entity& entity,
+                  float score, std::string& out) {
+  AppendCsvField(options.files[document.file], ',', out);
+  const std::string line = document.line == 0 ? std::string() : fmt::format("{}", document.line);
+  fmt::format_to(std::back_inserter(out), ",{},{},{},", line, entity.start, entity.end);
+  AppendCsvField(TextOf(document, entity), ',', out);
+  out += ',';
+  AppendCsvField(LabelName(options, document, entity.label), ',', out);
+  fmt::format_to(std::back_inserter(out), ",{}", FormatDouble(static_cast<double>(score)));
+}
+
+}  // namespace
+
+void AppendCsvField(std::string_view field, char delimiter, std::string& out) {
+  const char special[] = {delimiter, '"', '\r', '\n'};
+  if (field.find_first_of(std::string_view(special, sizeof special)) == std::string_view::npos) {
     out.append(field);
     return;
   }
@@ -23,20 +38,6 @@ void AppendField(std::string_view field, std::string& out) {
   }
   out += '"';
 }
-
-// file,line,start,end,text,label,score
-void AppendEntity(const FormatOptions& options, const InputDocument& document, const Entity& entity,
-                  float score, std::string& out) {
-  AppendField(options.files[document.file], out);
-  const std::string line = document.line == 0 ? std::string() : fmt::format("{}", document.line);
-  fmt::format_to(std::back_inserter(out), ",{},{},{},", line, entity.start, entity.end);
-  AppendField(TextOf(document, entity), out);
-  out += ',';
-  AppendField(LabelName(options, document, entity.label), out);
-  fmt::format_to(std::back_inserter(out), ",{}", FormatDouble(static_cast<double>(score)));
-}
-
-}  // namespace
 
 void FormatCsvHeader(const FormatOptions& options, std::string& out) {
   out += "file,line,start,end,text,label,score";
@@ -57,11 +58,11 @@ void FormatCsv(const FormatOptions& options, const InputDocument& document,
     const Entity& tail = extraction.entities[static_cast<size_t>(relation.tail)];
     AppendEntity(options, document, head, relation.score, out);
     out += ',';
-    AppendField(RelationName(options, document, relation.relation), out);
+    AppendCsvField(RelationName(options, document, relation.relation), ',', out);
     fmt::format_to(std::back_inserter(out), ",{},{},", tail.start, tail.end);
-    AppendField(TextOf(document, tail), out);
+    AppendCsvField(TextOf(document, tail), ',', out);
     out += ',';
-    AppendField(LabelName(options, document, tail.label), out);
+    AppendCsvField(LabelName(options, document, tail.label), ',', out);
     out += '\n';
   }
 }

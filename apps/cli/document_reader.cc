@@ -30,9 +30,11 @@ std::string DescribeTooLong(std::string_view what, size_t max_bytes) {
                      what, FormatByteSize(max_bytes));
 }
 
-char DelimiterOf(const ReadOptions& options, InputKind kind) {
-  if (options.delimiter != '\0') return options.delimiter;
-  return kind == InputKind::kTsv ? '\t' : ',';
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
 }
 
 // `record` as an object of strings that `names` are the keys of.
@@ -58,20 +60,31 @@ std::string ToJson(const std::vector<std::string>& names, const std::vector<std:
 
 }  // namespace
 
-InputKind KindOfName(const std::string& file) {
-  std::string name = file;
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+std::string_view CompressionEnding(std::string_view name) {
   for (const std::string_view ending : {".gz", ".gzip", ".zst", ".zstd"}) {
-    if (name.ends_with(ending)) {
-      name.resize(name.size() - ending.size());
-      break;
+    if (name.size() > ending.size() && LowerCase(name).ends_with(ending)) {
+      return name.substr(name.size() - ending.size());
     }
   }
+  return {};
+}
+
+InputKind KindOfName(const std::string& file) {
+  std::string name = LowerCase(file);
+  name.resize(name.size() - CompressionEnding(name).size());
   if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return InputKind::kJsonl;
   if (name.ends_with(".csv")) return InputKind::kCsv;
   if (name.ends_with(".tsv") || name.ends_with(".tab")) return InputKind::kTsv;
   return InputKind::kText;
+}
+
+InputKind KindOf(const std::string& file, const ReadOptions& options) {
+  return options.kind != InputKind::kAuto ? options.kind : KindOfName(file);
+}
+
+char DelimiterOf(const ReadOptions& options, InputKind kind) {
+  if (options.delimiter != '\0') return options.delimiter;
+  return kind == InputKind::kTsv ? '\t' : ',';
 }
 
 DocumentReader::DocumentReader(std::vector<std::string> files, ReadOptions options)
@@ -86,10 +99,6 @@ bool DocumentReader::Full(const std::vector<InputDocument>& window) const {
   return window.size() >= kWindowDocuments || window_bytes_ >= kWindowBytes;
 }
 
-InputKind DocumentReader::KindOf(const std::string& file) const {
-  return options_.kind != InputKind::kAuto ? options_.kind : KindOfName(file);
-}
-
 // Whether the next document belongs to the shard; counts it.
 bool DocumentReader::Mine() { return ordinal_++ % options_.shard.count == options_.shard.index; }
 
@@ -97,7 +106,7 @@ std::vector<std::string> DocumentReader::TakeNotes() { return std::exchange(note
 
 Result<void> DocumentReader::OpenNext() {
   const std::string& file = files_[next_file_++];
-  kind_ = KindOf(file);
+  kind_ = KindOf(file, options_);
   lines_ = LineSplitter(options_.max_bytes);
   csv_ = CsvSplitter(DelimiterOf(options_, kind_), options_.max_bytes);
   header_.clear();
@@ -128,7 +137,7 @@ Result<void> DocumentReader::ReadWindow(std::vector<InputDocument>& window) {
   while (true) {
     if (!source_ && next_file_ == files_.size()) return {};
     // A file of another shard need not even be opened.
-    if (!source_ && KindOf(files_[next_file_]) == InputKind::kText && !Mine()) {
+    if (!source_ && KindOf(files_[next_file_], options_) == InputKind::kText && !Mine()) {
       ++next_file_;
       continue;
     }
@@ -243,6 +252,7 @@ Result<void> DocumentReader::ReadText(std::vector<InputDocument>& window) {
 InputDocument DocumentReader::ToDocument(const Line& line) {
   InputDocument document;
   document.line = line.number;
+  document.line_end = line.end;
   if (line.too_long) {
     document.flaw = DescribeTooLong("the line", options_.max_bytes);
   } else if (kind_ == InputKind::kLines) {

@@ -48,6 +48,16 @@ struct ReadOptions {
 // *.tsv and *.tab, else kText; an ending of compression (.gz, .zst) does not count.
 InputKind KindOfName(const std::string& file);
 
+// What `name` ends in where that tells of compression: ".gz", ".gzip", ".zst" or ".zstd", in either
+// case; else "".
+std::string_view CompressionEnding(std::string_view name);
+
+// How `file` is read: as its name says, unless `options` say something else.
+InputKind KindOf(const std::string& file, const ReadOptions& options);
+
+// What stands between the columns of a file of `kind`.
+char DelimiterOf(const ReadOptions& options, InputKind kind);
+
 // What was noticed on the way.
 struct ReadTally {
   int64_t replaced_texts = 0;  // In which something was not valid in its encoding.
@@ -79,7 +89,6 @@ class DocumentReader {
 
  private:
   bool Full(const std::vector<InputDocument>& window) const;
-  InputKind KindOf(const std::string& file) const;
   bool Mine();
   Result<void> OpenNext();
   void CloseSource();

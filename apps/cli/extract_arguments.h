@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "run_arguments.h"
+#include "text_run_arguments.h"
 
 namespace CLI {
 class App;
@@ -12,16 +12,8 @@ class App;
 
 namespace waterline::cli {
 
-struct ExtractArguments : RunArguments {  // No files: standard input.
-  std::string format;                     // "" until it is known whether a terminal reads it.
-  std::string output;
-  std::string stats_json;  // "": not wanted.
-  std::string errors;      // "": no file.
-  bool resume = false;
-  bool restart = false;
-  bool strict = false;
-  bool stats = false;
-  bool quiet = false;
+struct ExtractArguments : TextRunArguments {
+  std::string format;  // "" until it is known whether a terminal reads it.
 };
 
 // Declares the flags on `command`, which fills `arguments` when it parses; both must live as long.

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "extraction_output.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace waterline::cli {
 
-Result<ExtractionOutput> ExtractionOutput::Open(const std::string& path, OutputFormat format) {
-  ExtractionOutput output;
+Result<std::unique_ptr<TextOutput>> ExtractionOutput::Open(const std::string& path,
+                                                           FormatOptions options) {
+  const OutputFormat format = options.format;
+  std::unique_ptr<ExtractionOutput> output(new ExtractionOutput(std::move(options)));
   if (format == OutputFormat::kBrat) {
     if (path.empty() || path == "-") {
       return Error{Code::kInvalidArgument,
@@ -14,34 +18,55 @@ Result<ExtractionOutput> ExtractionOutput::Open(const std::string& path, OutputF
     }
     Result<BratFolder> folder = BratFolder::Open(path);
     if (!folder.ok()) return folder.error();
-    output.folder_ = *std::move(folder);
+    output->folder_ = *std::move(folder);
   } else {
     Result<OutputFile> file = OutputFile::OpenResumable(path);
     if (!file.ok()) return file.error();
-    output.file_.emplace(*std::move(file));
+    output->file_.emplace(*std::move(file));
   }
-  return output;
+  return std::unique_ptr<TextOutput>(std::move(output));
 }
 
 ExtractionOutput::~ExtractionOutput() {
   if (folder_ && !kept_) folder_->Discard();
 }
 
-Result<void> ExtractionOutput::Begin(const FormatOptions& options,
-                                     const std::optional<OutputMark>& mark) {
+RunSettings ExtractionOutput::Settings() const {
+  return {{"--format", fmt::format("{}", static_cast<int>(options_.format))}};
+}
+
+Result<void> ExtractionOutput::Begin(const RunInput& input,
+                                     const std::optional<OutputPosition>& before) {
+  options_.files = input.files;
+  options_.labels = input.labels;
+  options_.relations = input.relations;
   if (!file_) return {};
-  if (mark) return file_->Rewind(*mark);
+  if (before) return file_->Rewind(before->text);
   if (file_->resumable()) {
     if (Result<void> emptied = file_->Rewind({}); !emptied.ok()) return emptied;
   }
-  FormatStart(options, buffer_);
+  FormatStart(options_, buffer_);
   return Flush();
 }
 
-Result<void> ExtractionOutput::Add(const FormatOptions& options, const InputDocument& document,
-                                   const Extraction& extraction) {
-  if (folder_) return folder_->Write(options, document, extraction);
-  FormatDocument(options, document, extraction, buffer_);
+void ExtractionOutput::WarnOfRelations(const InputDocument& document,
+                                       const Extraction& extraction) {
+  if (warned_ || extraction.relations.empty()) return;
+  const OutputFormat format = options_.format;
+  const bool words = format == OutputFormat::kConll || format == OutputFormat::kSpacy ||
+                     format == OutputFormat::kProdigy;
+  if (!words && !(format == OutputFormat::kCsv && options_.relations.empty())) return;
+  warned_ = true;
+  warnings_.push_back(fmt::format(
+      "{}: its relations are left out, as those of later texts are: {}",
+      DocumentPlace(options_.files, document),
+      words ? "this format has none" : "CSV has columns for relations only with --relations"));
+}
+
+Result<void> ExtractionOutput::Add(const InputDocument& document, const Extraction& extraction) {
+  WarnOfRelations(document, extraction);
+  if (folder_) return folder_->Write(options_, document, extraction);
+  FormatDocument(options_, document, extraction, buffer_);
   return {};
 }
 
@@ -52,13 +77,15 @@ Result<void> ExtractionOutput::Flush() {
   return written;
 }
 
-Result<void> ExtractionOutput::Commit(const FormatOptions& options) {
+std::vector<std::string> ExtractionOutput::TakeWarnings() { return std::exchange(warnings_, {}); }
+
+Result<void> ExtractionOutput::Commit() {
   if (folder_) {
-    const Result<void> committed = folder_->Commit(options);
+    const Result<void> committed = folder_->Commit(options_);
     kept_ = kept_ || committed.ok();
     return committed;
   }
-  FormatEnd(options, buffer_);
+  FormatEnd(options_, buffer_);
   const Result<void> written = Flush();
   return written.ok() ? file_->Commit() : written;
 }
@@ -66,6 +93,12 @@ Result<void> ExtractionOutput::Commit(const FormatOptions& options) {
 void ExtractionOutput::Keep() {
   kept_ = true;
   if (file_) file_->Keep();
+}
+
+OutputPosition ExtractionOutput::position() const {
+  OutputPosition position;
+  if (file_) position.text = file_->mark();
+  return position;
 }
 
 }  // namespace waterline::cli

@@ -2,54 +2,52 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "brat_format.h"
 #include "extraction_format.h"
 #include "output_file.h"
+#include "text_run.h"
 #include "waterline/result.h"
 
 namespace waterline::cli {
 
-// Movable. What was not committed is removed when this goes, unless it is kept.
-class ExtractionOutput {
+class ExtractionOutput : public TextOutput {
  public:
-  // Opens `path`; "" is standard output. Errors: those of OutputFile::OpenResumable and
-  // BratFolder::Open; kInvalidArgument  brat without a path.
-  static Result<ExtractionOutput> Open(const std::string& path, OutputFormat format);
+  // Opens `path`; "" is standard output. Of `options` what belongs to the input comes with Begin.
+  // Errors: those of OutputFile::OpenResumable and BratFolder::Open; kInvalidArgument  brat without
+  // a path.
+  static Result<std::unique_ptr<TextOutput>> Open(const std::string& path, FormatOptions options);
 
-  ExtractionOutput(ExtractionOutput&&) noexcept = default;
-  ExtractionOutput& operator=(ExtractionOutput&&) = delete;
-  ~ExtractionOutput();
+  ~ExtractionOutput() override;
 
-  // Begins the output, or goes on from `mark`, where an earlier process stood. Errors: as
-  // OutputFile::Rewind.
-  Result<void> Begin(const FormatOptions& options, const std::optional<OutputMark>& mark);
-
-  // Adds one document; Flush writes it. Errors: kIo.
-  Result<void> Add(const FormatOptions& options, const InputDocument& document,
-                   const Extraction& extraction);
-  Result<void> Flush();
-
-  // Ends the output and brings it under its name. Errors: kIo.
-  Result<void> Commit(const FormatOptions& options);
-
-  // What was written so far stays when this goes.
-  void Keep();
-
-  // Whether a later process can go on with it.
-  bool resumable() const { return folder_ || file_->resumable(); }
-  OutputMark mark() const { return file_ ? file_->mark() : OutputMark(); }
-  bool reader_gone() const { return file_ && file_->reader_gone(); }
+  RunSettings Settings() const override;
+  Result<void> Begin(const RunInput& input, const std::optional<OutputPosition>& before) override;
+  Result<void> Add(const InputDocument& document, const Extraction& extraction) override;
+  Result<void> Flush() override;
+  std::vector<std::string> TakeWarnings() override;
+  Result<void> Commit() override;
+  void Keep() override;
+  bool resumable() const override { return folder_ || file_->resumable(); }
+  OutputPosition position() const override;
+  bool reader_gone() const override { return file_ && file_->reader_gone(); }
 
  private:
-  ExtractionOutput() = default;
+  explicit ExtractionOutput(FormatOptions options) : options_(std::move(options)) {}
 
+  void WarnOfRelations(const InputDocument& document, const Extraction& extraction);
+
+  FormatOptions options_;
   std::optional<OutputFile> file_;
   std::optional<BratFolder> folder_;
   std::string buffer_;  // Formatted, not written yet.
   bool kept_ = false;
+  bool warned_ = false;  // That the format lacks relations.
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace waterline::cli

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "document_settings.h"
@@ -17,6 +18,7 @@ struct InputDocument {
   size_t file = 0;   // Index into the files of the run.
   int64_t line = 0;  // From 1; 0 when the document is the whole file.
   std::string text;
+  std::string_view line_end;        // Of kLines: "\n", "\r\n" or, at the end of the file, "".
   std::string json;                 // The line of JSONL, or a record of CSV as one; else empty.
   std::vector<JsonField> fields;    // Of `json`.
   DocumentSettings settings;        // Of its own.

@@ -37,7 +37,11 @@ bool LineSplitter::Next(Line& line) {
   const bool last = end == std::string::npos;
   std::string_view bytes =
       std::string_view(held_).substr(start_, (last ? held_.size() : end) - start_);
-  if (!last && bytes.ends_with('\r')) bytes.remove_suffix(1);
+  line.end = last ? "" : "\n";
+  if (!last && bytes.ends_with('\r')) {
+    bytes.remove_suffix(1);
+    line.end = "\r\n";
+  }
   line.too_long = skipping_ || bytes.size() > max_bytes_;
   line.bytes = line.too_long ? std::string_view() : bytes;
   line.number = ++number_;

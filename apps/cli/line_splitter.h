@@ -12,6 +12,7 @@ namespace waterline::cli {
 // A line without its end ("\n" or "\r\n").
 struct Line {
   std::string_view bytes;  // Until the next call of LineSplitter. Empty when too long.
+  std::string_view end;    // That end; "" of a last line without one.
   int64_t number = 0;      // From 1.
   bool too_long = false;
 };

@@ -24,6 +24,7 @@
 #include "plan_command.h"
 #include "print_result.h"
 #include "pull_command.h"
+#include "redact_command.h"
 #include "serve_command.h"
 
 namespace waterline::cli {
@@ -62,6 +63,12 @@ Try:
     AddExtractFlags(Add("extract", "Find entities in texts: files, directories, standard input",
                         [this, start] { return RunExtract(extract_, start); }),
                     extract_);
+    AddRedactFlags(Add("redact", "Replace personal data in texts: names, numbers, addresses",
+                       [this, start] { return RunRedact(redact_, start); }),
+                   redact_);
+    AddRestoreFlags(Add("restore", "Put back what redact took out of texts",
+                        [this] { return RunRestore(restore_); }),
+                    restore_);
     AddEvalFlags(Add("eval", "Tell how well a model finds what people found",
                      [this] { return RunEval(eval_); }),
                  eval_);
@@ -167,6 +174,8 @@ Try:
   std::map<const CLI::App*, std::function<int()>> runs_;
   std::string config_;  // For its help: AddDefaults takes it from the command line.
   ExtractArguments extract_;
+  RedactArguments redact_;
+  RestoreArguments restore_;
   EvalArguments eval_;
   ServeArguments serve_;
   PlanArguments plan_;

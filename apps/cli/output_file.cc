@@ -39,6 +39,13 @@ Result<OutputFile> OutputFile::Open(const std::string& path) { return OpenAs(pat
 
 Result<OutputFile> OutputFile::OpenResumable(const std::string& path) { return OpenAs(path, true); }
 
+Result<OutputFile> OutputFile::OpenInPlace(const std::string& path) {
+  OutputFile file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666), path);
+  if (file.descriptor_ < 0) return file.Failed(errno);
+  file.resumable_ = true;
+  return file;
+}
+
 std::string OutputFile::PartialOf(const std::string& path) {
   std::error_code error;
   const std::filesystem::path target = std::filesystem::canonical(path, error);
@@ -142,6 +149,11 @@ Result<void> OutputFile::Write(std::string_view bytes) {
   return {};
 }
 
+Result<void> OutputFile::MakePrivate() {
+  if (descriptor_ != STDOUT_FILENO && fchmod(descriptor_, 0600) != 0) return Failed(errno);
+  return {};
+}
+
 Result<void> OutputFile::Rewind(const OutputMark& mark) {
   OutputMark found;
   std::vector<char> chunk(1 << 16);
@@ -157,7 +169,8 @@ Result<void> OutputFile::Rewind(const OutputMark& mark) {
   }
   if (found.bytes != mark.bytes || found.crc != mark.crc) {
     return Error{Code::kInvalidArgument,
-                 fmt::format("{}: does not begin with what the interrupted run wrote", partial_)};
+                 fmt::format("{}: does not begin with what the interrupted run wrote",
+                             partial_.empty() ? name_ : partial_)};
   }
   const auto end = static_cast<off_t>(mark.bytes);
   if (ftruncate(descriptor_, end) != 0 || lseek(descriptor_, end, SEEK_SET) != end) {

@@ -34,6 +34,9 @@ class OutputFile {
   // can go on with it; what it holds stays until Rewind or Write. Errors: kIo  the system refused;
   // kInvalidArgument  another process writes it.
   static Result<OutputFile> OpenResumable(const std::string& path);
+  // A regular file that is written under its own name, for directories that appear as a whole; what
+  // it holds stays until Rewind. Errors: kIo.
+  static Result<OutputFile> OpenInPlace(const std::string& path);
   // Where links lead, with ".partial" behind.
   static std::string PartialOf(const std::string& path);
 
@@ -47,6 +50,9 @@ class OutputFile {
 
   // The partial file stays when this goes.
   void Keep() { kept_ = true; }
+
+  // Nobody but its owner may read it. Errors: kIo.
+  Result<void> MakePrivate();
 
   // Writes all of `bytes`. Errors: kIo; reader_gone() says whether it was a closed pipe.
   Result<void> Write(std::string_view bytes);

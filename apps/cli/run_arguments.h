@@ -24,6 +24,8 @@ struct RunArguments {
   std::vector<std::string> labels;
   std::string labels_file;
   std::string label_vectors;           // A file of `embed-labels`; "": none.
+  std::vector<Label> given_labels;     // Beside those; one of them of the same name goes first.
+  bool without_model = false;          // Texts are read, and the engine is not asked.
   std::vector<std::string> relations;  // As labels.
   std::string relations_file;
   EngineOptions engine;

@@ -22,6 +22,7 @@ constexpr size_t kTextsOfBudget = 4;
 
 ReadOptions ReadAs(const RunArguments& arguments, size_t memory_budget) {
   ReadOptions options = arguments.read;
+  if (arguments.without_model) memory_budget = kTextsOfBudget * kMaxTextBytes;
   options.max_bytes = std::min(memory_budget / kTextsOfBudget, kMaxTextBytes);
   return options;
 }
@@ -33,6 +34,14 @@ bool MayHaveOwnLabels(const RunArguments& arguments, const std::vector<std::stri
   return kind == InputKind::kAuto && std::any_of(files.begin(), files.end(), [](const auto& file) {
            return KindOfName(file) == InputKind::kJsonl;
          });
+}
+
+void AddMissing(const std::vector<Label>& more, std::vector<Label>& labels) {
+  for (const Label& label : more) {
+    const bool known = std::any_of(labels.begin(), labels.end(),
+                                   [&](const Label& one) { return one.name == label.name; });
+    if (!known) labels.push_back(label);
+  }
 }
 
 }  // namespace
@@ -50,7 +59,9 @@ std::optional<RunInput> PrepareInput(const RunArguments& arguments, bool quiet) 
     return std::nullopt;
   }
   Result<LabelList> labels = ReadLabels(arguments.labels, arguments.labels_file);
-  if (labels.ok() && labels->labels.empty() && !MayHaveOwnLabels(arguments, found->files)) {
+  if (labels.ok()) AddMissing(arguments.given_labels, labels->labels);
+  if (labels.ok() && labels->labels.empty() && !arguments.without_model &&
+      !MayHaveOwnLabels(arguments, found->files)) {
     labels = NoLabels();
   }
   if (!labels.ok()) {
@@ -104,7 +115,8 @@ ExtractOptions OptionsOf(const RunArguments& arguments, const RunInput& input) {
 
 InputWindows::InputWindows(const RunArguments& arguments, const RunInput& input,
                            size_t memory_budget)
-    : reader_(input.files, ReadAs(arguments, memory_budget)), has_labels_(!input.labels.empty()) {}
+    : reader_(input.files, ReadAs(arguments, memory_budget)),
+      has_labels_(!input.labels.empty() || arguments.without_model) {}
 
 void InputWindows::Digest(const InputDocument& document) {
   const auto add = [this](const void* bytes, size_t size) {

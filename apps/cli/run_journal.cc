@@ -22,7 +22,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 constexpr size_t kMaxBytes = 16 << 20;
 
 struct Counter {
@@ -56,6 +56,36 @@ Error Failed(const std::string& path) {
   return {Code::kIo, fmt::format("{}: cannot be written: {}", path, std::strerror(errno))};
 }
 
+void WriteOutput(const OutputPosition& output, JsonWriter& json) {
+  json.Key("output");
+  json.StartObject();
+  WriteMark("text", output.text, json);
+  json.SizeField("file", output.file);
+  WriteMark("mapping", output.mapping, json);
+  json.Key("counts");
+  json.StartObject();
+  for (const auto& [name, count] : output.counts) json.IntField(name, count);
+  json.EndObject();
+  json.EndObject();
+}
+
+bool ReadOutput(dom::element value, OutputPosition& output) {
+  dom::element text, mapping;
+  dom::object counts;
+  uint64_t file = 0;
+  const bool read = value["text"].get(text) == simdjson::SUCCESS && ReadMark(text, output.text) &&
+                    value["file"].get(file) == simdjson::SUCCESS &&
+                    value["mapping"].get(mapping) == simdjson::SUCCESS &&
+                    ReadMark(mapping, output.mapping) &&
+                    value["counts"].get(counts) == simdjson::SUCCESS;
+  if (!read) return false;
+  output.file = file;
+  for (const auto& [name, count] : counts) {
+    if (count.get(output.counts[std::string(name)]) != simdjson::SUCCESS) return false;
+  }
+  return true;
+}
+
 // Reads all but the settings.
 bool ReadPosition(dom::element root, RunPosition& position) {
   uint64_t digest = 0;
@@ -66,7 +96,7 @@ bool ReadPosition(dom::element root, RunPosition& position) {
   position.input_digest = static_cast<uint32_t>(digest);
   dom::element output, errors;
   read = read && root["output"].get(output) == simdjson::SUCCESS &&
-         root["errors"].get(errors) == simdjson::SUCCESS && ReadMark(output, position.output) &&
+         root["errors"].get(errors) == simdjson::SUCCESS && ReadOutput(output, position.output) &&
          ReadMark(errors, position.errors);
   for (const Counter& counter : kCounters) {
     read = read && totals[counter.name].get(position.totals.*counter.count) == simdjson::SUCCESS;
@@ -138,7 +168,7 @@ Result<void> RunJournal::Write(const RunPosition& position) const {
   json.IntField("version", kVersion);
   json.IntField("documents", position.documents);
   json.SizeField("input_digest", position.input_digest);
-  WriteMark("output", position.output, json);
+  WriteOutput(position.output, json);
   WriteMark("errors", position.errors, json);
   json.Key("totals");
   json.StartObject();

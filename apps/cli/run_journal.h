@@ -1,5 +1,5 @@
-// How far a run of `extract` has come, in a small file beside its output, so that --resume goes on
-// from there, whatever ended the process. SPDX-License-Identifier: Apache-2.0
+// How far a run of `extract` or `redact` has come, in a small file beside its output, so that
+// --resume goes on from there, whatever ended the process. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,18 @@ namespace waterline::cli {
 // What decides about the output besides the texts, by name: labels, model, format, ...
 using RunSettings = std::map<std::string, std::string>;
 
+// How far an output is.
+struct OutputPosition {
+  OutputMark text;     // Of the output itself; of one with many files, of the last of them,
+  size_t file = 0;     // which is that of this file of the input.
+  OutputMark mapping;  // Of the file of `redact --mapping`.
+  std::map<std::string, int64_t> counts;  // What the output counts, by its own names.
+};
+
 struct RunPosition {
   int64_t documents = 0;      // Of the input that are done; blank and refused ones included.
   uint32_t input_digest = 0;  // InputWindows::digest() behind them.
-  OutputMark output;
+  OutputPosition output;
   OutputMark errors;  // Of the file of --errors.
   RunTotals totals;   // Counts alone; times begin anew.
 };

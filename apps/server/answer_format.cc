@@ -81,7 +81,11 @@ void WriteRelations(const JobText& text, const Extraction& found, cli::JsonWrite
 
 void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extraction& found,
                     cli::JsonWriter& json) {
-  const RedactedText made = Redact(text.text, found.entities, *text.labels, format.redaction);
+  std::vector<redaction::Finding> findings;
+  for (const Entity& entity : found.entities) {
+    findings.push_back({entity.byte_start, entity.byte_end, LabelOf(text, entity), entity.score});
+  }
+  const redaction::RedactedText made = redaction::Redact(text.text, findings, format.redaction);
   json.Field("text", made.text);
   json.Key("redactions");
   json.StartArray();
@@ -90,7 +94,7 @@ void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extra
   size_t at = 0;  // and what they measure.
   size_t new_at = 0;
   const std::string_view made_text = made.text;
-  for (const RedactedSpan& span : made.spans) {
+  for (const redaction::RedactedSpan& span : made.spans) {
     const auto to = [&](size_t byte) {
       at += Measure(text.text.substr(from, byte - from), format.offsets);
       from = byte;
@@ -101,7 +105,7 @@ void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extra
       new_from = byte;
       return new_at;
     };
-    const Entity& entity = found.entities[span.entity];
+    const Entity& entity = found.entities[span.finding];
     json.StartObject();
     json.SizeField("start", to(span.byte_start));
     json.SizeField("end", to(span.byte_end));

@@ -18,7 +18,7 @@ enum class AnswerKind { kEntities, kRelations, kRedaction };
 struct AnswerFormat {
   AnswerKind kind = AnswerKind::kEntities;
   Offsets offsets = Offsets::kCodePoints;
-  RedactionRule redaction;
+  redaction::ReplacementOptions redaction;
 };
 
 // Why a text was refused. The field is "/text", "/labels" or "/relations", as the engine says

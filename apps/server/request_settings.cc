@@ -60,12 +60,6 @@ Offsets ReadOffsets(std::string_view name) {
   return name == "utf16" ? Offsets::kUtf16 : Offsets::kCodePoints;
 }
 
-Replacement ReadReplacement(std::string_view name) {
-  if (name == "mask") return Replacement::kMask;
-  if (name == "hash") return Replacement::kHash;
-  return name == "word" ? Replacement::kWord : Replacement::kLabel;
-}
-
 void ReadField(std::string_view name, const Value& value, RequestSettings& settings) {
   const auto probability = [&] { return static_cast<float>(value.GetDouble()); };
   if (name == "model") settings.model = Copy(value);
@@ -83,7 +77,9 @@ void ReadField(std::string_view name, const Value& value, RequestSettings& setti
   if (name == "truncate") settings.call.truncate = value.GetBool();
   if (name == "labels_per_pass") settings.call.labels_per_pass = value.GetInt64();
   if (name == "offsets") settings.call.offsets = ReadOffsets(View(value));
-  if (name == "replacement") settings.redaction.replacement = ReadReplacement(View(value));
+  if (name == "replacement") {
+    settings.redaction.replacement = *redaction::ParseReplacement(View(value));
+  }
   if (name == "word") settings.redaction.word = Copy(value);
   if (name == "timeout") {
     settings.timeout =

@@ -13,7 +13,7 @@
 
 #include "http_message.h"
 #include "job.h"
-#include "redact.h"
+#include "redaction/redaction.h"
 
 namespace waterline::server {
 
@@ -23,7 +23,7 @@ struct RequestSettings {
   std::shared_ptr<const std::vector<std::string>> relations;
   float threshold = 0.5f;
   CallSettings call;
-  RedactionRule redaction;
+  redaction::ReplacementOptions redaction;
   std::chrono::milliseconds timeout{30'000};
 };
 

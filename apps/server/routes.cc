@@ -167,7 +167,7 @@ const Route* Routes::Find(std::string_view path) {
 RequestSettings Routes::Defaults() const {
   RequestSettings settings;
   settings.timeout = options_.timeout;
-  settings.redaction.hash_key = options_.hash_key;
+  settings.redaction.key = options_.hash_key;
   return settings;
 }
 

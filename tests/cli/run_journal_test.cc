@@ -17,7 +17,10 @@ RunPosition Position() {
   RunPosition position;
   position.documents = 1234;
   position.input_digest = 0xFEDCBA98;
-  position.output = {.bytes = 5'000'000'000, .crc = 0xFFFFFFFF};
+  position.output.text = {.bytes = 5'000'000'000, .crc = 0xFFFFFFFF};
+  position.output.file = 7;
+  position.output.mapping = {.bytes = 9, .crc = 1};
+  position.output.counts = {{"person", 3}, {"a \"b\"", 4}};
   position.errors = {.bytes = 17, .crc = 3};
   position.totals.texts = 1230;
   position.totals.refused = 2;
@@ -41,8 +44,13 @@ TEST(RunJournal, ReadsWhatItWrote) {
   const RunPosition& position = **read;
   EXPECT_EQ(position.documents, 1234);
   EXPECT_EQ(position.input_digest, 0xFEDCBA98u);
-  EXPECT_EQ(position.output.bytes, 5'000'000'000u);
-  EXPECT_EQ(position.output.crc, 0xFFFFFFFFu);
+  EXPECT_EQ(position.output.text.bytes, 5'000'000'000u);
+  EXPECT_EQ(position.output.text.crc, 0xFFFFFFFFu);
+  EXPECT_EQ(position.output.file, 7u);
+  EXPECT_EQ(position.output.mapping.bytes, 9u);
+  EXPECT_EQ(position.output.mapping.crc, 1u);
+  EXPECT_EQ(position.output.counts,
+            (std::map<std::string, int64_t>{{"person", 3}, {"a \"b\"", 4}}));
   EXPECT_EQ(position.errors.bytes, 17u);
   EXPECT_EQ(position.totals.texts, 1230);
   EXPECT_EQ(position.totals.refused, 2);
@@ -65,7 +73,7 @@ TEST(RunJournal, NamesSettingsThatDiffer) {
 }
 
 TEST(RunJournal, RefusesWhatItDidNotWrite) {
-  for (const char* text : {"", "{}", "[", R"({"version":1,"documents":3})", R"({"version":2})"}) {
+  for (const char* text : {"", "{}", "[", R"({"version":2,"documents":3})", R"({"version":1})"}) {
     const Scratch scratch;
     scratch.File("out.partial.json", text);
     const auto read = RunJournal(scratch.Path("out"), {}).Read();

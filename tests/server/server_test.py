@@ -223,7 +223,7 @@ class Routes(Shared):
         self.assertGreater(multi, few)
 
     def test_redact(self):
-        for replacement in ("label", "mask", "hash", "word"):
+        for replacement in ("label", "mask", "pseudonym", "hash", "word"):
             status, answer = self.server.post("/v1/redact", {**ASK, "replacement": replacement})
             self.assertEqual(status, 200, answer)
             (result,) = answer["results"]
@@ -239,6 +239,7 @@ class Routes(Shared):
                 original = ASK["text"][span["start"] : span["end"]]
                 label = span["label"].upper()
                 expected = {"label": re.escape(f"[{label}]"), "mask": r"\*" * len(original),
+                            "pseudonym": rf"{label}_\d",
                             "hash": rf"\[{label}:[0-9a-f]{{16}}\]", "word": r"\[REDACTED\]"}
                 self.assertRegex(piece, "^" + expected[replacement] + "$")
             self.assertEqual(rebuilt + ASK["text"][at:], result["text"])
