@@ -249,7 +249,7 @@ def api_key(source):
     return source.dice.choice((
         lambda: "AKIA" + source.letters(9, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") + "EXAMPLE",
         lambda: "ghp_" + source.letters(29, WORD) + "EXAMPLE", lambda: "key-" + source.letters(32, HEX),
-        lambda: source.letters(40, HEX), lambda: "sk_test_" + source.letters(24, WORD)))()
+        lambda: source.letters(40, HEX), lambda: "pk_test_" + source.letters(24, WORD)))()
 
 
 def jwt(source):
