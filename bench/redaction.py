@@ -3,6 +3,7 @@
 (bench/data/pii_texts.py) and on sentences in which people marked names (CrossNER).
 
     ./dev bench redaction [--presets pii,hipaa,gdpr-basic] [--half test] [--json FILE] [--leaks FILE]
+    ./dev bench redaction --data GOLD.jsonl    # texts of your own, in a format that `eval --gold` reads
 
 Each preset runs three times: with its patterns alone (--no-model), with the model alone (--no-patterns), and
 with both. A character is a letter or a digit; what stands between two of them may stay.
@@ -73,6 +74,30 @@ def sentences(half):
                 text, gold = read_sentence(line)
                 found.append({"id": f"{path.stem}:{number}", "kind": "sentence", "text": text, "entities": sorted(
                     [start, end, "person"] for start, end, label in gold if label in PEOPLE)})
+    return found
+
+
+def own_texts(path):
+    """Of a file of gold entities: `text` and `entities`, as objects or lists, or `tokenized_text` and `ner`."""
+    found = []
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            record = json.loads(line)
+            try:
+                if "text" in record:
+                    text = record["text"]
+                    entities = [entity if isinstance(entity, list) else
+                                [entity["start"], entity["end"], entity["label"]]
+                                for entity in record["entities"]]
+                else:
+                    text, gold = read_sentence(line)
+                    entities = sorted(map(list, gold))
+                found.append({"id": record.get("id", number), "kind": record.get("kind", ""), "text": text,
+                              "entities": entities})
+            except (IndexError, KeyError, TypeError) as error:
+                fail(f"{path}:{number} is no text with gold entities: {error!r}")
     return found
 
 
@@ -171,6 +196,7 @@ def parse_arguments():
                         help=f"of {', '.join(SCOPES)}, or files of rules: all presets")
     parser.add_argument("--ways", default=",".join(WAYS), help=",".join(WAYS))
     parser.add_argument("--half", default="test", choices=("test", "dev", "all"), help="test")
+    parser.add_argument("--data", metavar="FILE", help="texts of your own instead of those above")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="the default model")
     parser.add_argument("--threads", type=int, default=0, help="0, one for each core")
     parser.add_argument("--options", default="", help="more options of redact, between spaces")
@@ -189,7 +215,10 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
-    data_sets = {"made up": made_up(arguments.half), "sentences": sentences(arguments.half)}
+    if arguments.data:
+        data_sets = {pathlib.Path(arguments.data).stem: own_texts(arguments.data)}
+    else:
+        data_sets = {"made up": made_up(arguments.half), "sentences": sentences(arguments.half)}
     results = {}
     with tempfile.TemporaryDirectory(prefix="waterline-bench-") as scratch:
         for name, data in data_sets.items():
@@ -198,12 +227,14 @@ def main():
                     results[name, preset, way] = measure(arguments, preset, way, data, scratch)
                     note(f"{name}, {preset}, {way}: {len(data)} texts")
     about = machine.describe(arguments.program)
-    print(f"{about['program'].splitlines()[0]}, commit {about['commit'][:10]}; half {arguments.half}: "
+    print(f"{about['program'].splitlines()[0]}, commit {about['commit'][:10]}"
+          f"{'' if arguments.data else f'; half {arguments.half}'}: "
           f"{', '.join(f'{len(data):,} texts {name}' for name, data in data_sets.items())}\n")
     print("\n".join(whole_table(results)))
+    first = next(iter(data_sets))
     for preset in arguments.presets:
-        figures = {way: results["made up", preset, way].figures() for way in arguments.ways}
-        print(f"\n{preset}, made-up texts:\n\n" + "\n".join(recall_table(figures, arguments.ways)))
+        figures = {way: results[first, preset, way].figures() for way in arguments.ways}
+        print(f"\n{preset}, texts {first}:\n\n" + "\n".join(recall_table(figures, arguments.ways)))
     if arguments.leaks:
         write_leaks(arguments.leaks, results)
     if arguments.json:
