@@ -21,9 +21,11 @@ else that is replaced there counts as needless, though dates and places may be m
 """
 # SPDX-License-Identifier: Apache-2.0
 import argparse
+import collections
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -176,6 +178,40 @@ def whole_table(results):
     return report.grid(rows)
 
 
+def form_of(name):
+    """How a name is written."""
+    if not re.fullmatch(r"[\W\d_A-Za-z\u00c0-\u024f\u1e00-\u1eff]+", name):
+        return "another script"
+    if re.match(r"\w\. ", name):
+        return "an initial, surname"
+    if name.isupper():
+        return "capitals"
+    if name.islower():
+        return "small letters"
+    if "," in name:
+        return "surname, first name"
+    return "several words" if " " in name else "one word"
+
+
+def split_table(title, gold, leaked):
+    """Counters of spans, and of those that leaked."""
+    rows = [[title, "spans", "recall of spans %"]]
+    for name, count in sorted(gold.items(), key=lambda pair: leaked[pair[0]] / pair[1]):
+        rows.append([name, f"{count:,}", percent(1 - leaked[name] / count)])
+    return report.grid(rows)
+
+
+def splits(data, preset, scores):
+    """Tables by the form of names and by the kind of text."""
+    spans = [(record["kind"], label, record["text"][start:end]) for record in in_scope(data, preset)
+             for start, end, label in record["entities"]]
+    leaks = [leak[:3] for leak in scores.leaks]
+    return (split_table("name as", *(collections.Counter(form_of(text) for _, label, text in some
+                                                         if label == "person") for some in (spans, leaks))) +
+            [""] + split_table("kind of text", *(collections.Counter(kind for kind, _, _ in some)
+                                                 for some in (spans, leaks))))
+
+
 def write_leaks(path, results):
     with open(path, "w", encoding="utf-8") as file:
         for (data, preset, way), scores in results.items():
@@ -235,11 +271,12 @@ def main():
     for preset in arguments.presets:
         figures = {way: results[first, preset, way].figures() for way in arguments.ways}
         print(f"\n{preset}, texts {first}:\n\n" + "\n".join(recall_table(figures, arguments.ways)))
+        print("\n" + "\n".join(splits(data_sets[first], preset, results[first, preset, arguments.ways[-1]])))
     if arguments.leaks:
         write_leaks(arguments.leaks, results)
     if arguments.json:
         write_json({"machine": about, "model": os.path.basename(str(arguments.model)), "half": arguments.half,
-                    "runs": [{"texts": data, "preset": preset, "with": way, **scores.figures()}
+                    "runs": [{"data": data, "preset": preset, "with": way, **scores.figures()}
                              for (data, preset, way), scores in results.items()]}, arguments.json)
 
 
