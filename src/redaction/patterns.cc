@@ -22,9 +22,9 @@ namespace {
 constexpr size_t kWindow = 4096;
 // What all larger windows of a rule may have together, for each byte of the text.
 constexpr size_t kReadAgain = 64;
-// Steps of one attempt to match, which begins at one place, for each byte of its window. Linear
-// patterns need one or two; exponential ones soon give up.
-constexpr size_t kStepsPerByte = 8;
+// Steps of one attempt to match, which begins at one place: these, and one for each byte of its
+// window. Linear patterns need fewer; exponential ones soon give up.
+constexpr size_t kSteps = 8 * kWindow;
 constexpr uint32_t kGroups = 64;               // Of which PCRE2 says where they matched.
 constexpr uint32_t kHeapLimitKiB = 64 * 1024;  // Of PCRE2's interpreter; its machine code has none.
 
@@ -73,9 +73,10 @@ std::string AnyOf(const std::vector<std::string>& words) {
   std::string out = "(?i)(?<![\\p{L}\\p{N}])(?:";
   for (const std::string& word : words) {
     if (&word != &words.front()) out += '|';
+    char before = 0;
     for (const char c : word) {
       if (c == ' ') {
-        out += "\\s+";
+        if (before != ' ') out += "\\s+";
       } else {
         // ASCII that is neither letter nor digit may be quoted, and nothing else.
         const bool plain = (c & 0x80) != 0 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
@@ -83,6 +84,7 @@ std::string AnyOf(const std::vector<std::string>& words) {
         if (!plain) out += '\\';
         out += c;
       }
+      before = c;
     }
   }
   return out + ")(?![\\p{L}\\p{N}])";
@@ -170,10 +172,9 @@ struct Window {
 
 // What pcre2_match returns; PCRE2_ERROR_PARTIAL when it wants to know what follows a cut window.
 int Match(const pcre2_code* code, const Window& window, Scratch& scratch) {
-  const size_t bytes = std::max(window.seen.size() - window.from, kWindow);
-  pcre2_set_match_limit(scratch.context,
-                        static_cast<uint32_t>(std::min<size_t>(
-                            kStepsPerByte * bytes, std::numeric_limits<uint32_t>::max())));
+  const size_t steps = kSteps + window.seen.size() - window.from;
+  pcre2_set_match_limit(scratch.context, static_cast<uint32_t>(std::min<size_t>(
+                                             steps, std::numeric_limits<uint32_t>::max())));
   pcre2_set_offset_limit(scratch.context, window.last);
   const auto match = [&](uint32_t options) {
     return pcre2_match(
