@@ -105,6 +105,10 @@ class TreeMaker : public YAML::EventHandler {
     }
     Node& parent = *open_.back();
     if (parent.kind == Node::Kind::kList || parent.keys.size() > parent.values.size()) {
+      // What is not there has the place of what comes next.
+      if (kind == Node::Kind::kNull && parent.kind == Node::Kind::kMap) {
+        node.line = parent.keys.back().line;
+      }
       parent.values.push_back(std::move(node));
       return &parent.values.back();
     }
@@ -350,7 +354,10 @@ class RuleReader {
       label.name = item.text;
       if (const auto bad = NotBlank(item, "a label")) return bad;
     } else {
-      if (const auto bad = Wants(item, Node::Kind::kMap, "a label")) return bad;
+      if (item.kind != Node::Kind::kMap) {
+        return At(item.line, fmt::format("a label is {}: it has to be text, or keys with values",
+                                         KindName(item.kind)));
+      }
       if (const auto bad =
               KnowsKeys(item, "a label", {"name", "description", "threshold", "replacement"})) {
         return bad;
