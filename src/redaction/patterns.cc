@@ -3,30 +3,16 @@
 
 #include <fmt/format.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <bitset>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 
+#include "redaction/regex_search.h"
+
 namespace waterline::redaction {
 namespace {
-
-// A match is looked for in windows of so many bytes, and a larger one where it is not all in there,
-// so that a text that makes a rule read far from everywhere cannot take time in the square of its
-// length.
-constexpr size_t kWindow = 4096;
-// What all larger windows of a rule may have together, for each byte of the text.
-constexpr size_t kReadAgain = 64;
-// Steps of one attempt to match, which begins at one place: these, and one for each byte of its
-// window. Linear patterns need fewer; exponential ones soon give up.
-constexpr size_t kSteps = 8 * kWindow;
-constexpr uint32_t kGroups = 64;               // Of which PCRE2 says where they matched.
-constexpr uint32_t kHeapLimitKiB = 64 * 1024;  // Of PCRE2's interpreter; its machine code has none.
 
 struct FreeCode {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
@@ -50,10 +36,9 @@ std::string Place(const PatternRule& rule) {
 Result<Code> CompileRegex(const PatternRule& rule, const std::string& regex, uint32_t options) {
   int reason = 0;
   PCRE2_SIZE at = 0;
-  Code code(pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(regex.data()), regex.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | options, &reason,
-      &at, nullptr));
+  Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(regex.data()), regex.size(),
+                          kSearchOptions | PCRE2_NEVER_BACKSLASH_C | options, &reason, &at,
+                          nullptr));
   constexpr int kNoHeap = 121;  // ERR21 of pcre2_compile.
   if (code == nullptr && reason == kNoHeap) return NoMemory();
   if (code == nullptr) {
@@ -63,7 +48,7 @@ Result<Code> CompileRegex(const PatternRule& rule, const std::string& regex, uin
                              Place(rule), rule.name, Reason(reason), at, regex)};
   }
   // Where the machine allows no executable memory the interpreter does the same, slower.
-  (void)pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+  (void)pcre2_jit_compile(code.get(), kSearchJitModes);
   return code;
 }
 
@@ -88,25 +73,6 @@ std::string AnyOf(const std::vector<std::string>& words) {
     }
   }
   return out + ")(?![\\p{L}\\p{N}])";
-}
-
-// The byte that lies `count` code points before, or after, byte `at`; the border of the text where
-// there are fewer.
-size_t Before(std::string_view text, size_t at, int count) {
-  for (; count > 0 && at > 0; --count) {
-    do {
-      --at;
-    } while (at > 0 && (text[at] & 0xC0) == 0x80);
-  }
-  return at;
-}
-size_t After(std::string_view text, size_t at, int count) {
-  for (; count > 0 && at < text.size(); --count) {
-    do {
-      ++at;
-    } while (at < text.size() && (text[at] & 0xC0) == 0x80);
-  }
-  return at;
 }
 
 // Which bytes occur, or may.
@@ -142,103 +108,6 @@ Needs NeedsOf(const pcre2_code* code) {
   }
   return needs;
 }
-
-// What PCRE2 needs beside the code: of one call of Find.
-struct Scratch {
-  Scratch()
-      : context(pcre2_match_context_create(nullptr)),
-        data(pcre2_match_data_create(kGroups, nullptr)) {
-    if (context != nullptr) pcre2_set_heap_limit(context, kHeapLimitKiB);
-  }
-  ~Scratch() {
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(context);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const PCRE2_SIZE* ends() const { return pcre2_get_ovector_pointer(data); }
-
-  pcre2_match_context* const context;
-  pcre2_match_data* const data;
-};
-
-// A part of a text in which a match is looked for.
-struct Window {
-  std::string_view seen;  // The text from its first byte to the end of the window;
-  size_t from;            // a match begins here,
-  size_t last;            // or behind, up to here.
-  bool is_cut;            // The text goes on.
-};
-
-// What pcre2_match returns; PCRE2_ERROR_PARTIAL when it wants to know what follows a cut window.
-int Match(const pcre2_code* code, const Window& window, Scratch& scratch) {
-  const size_t steps = kSteps + window.seen.size() - window.from;
-  pcre2_set_match_limit(scratch.context, static_cast<uint32_t>(std::min<size_t>(
-                                             steps, std::numeric_limits<uint32_t>::max())));
-  pcre2_set_offset_limit(scratch.context, window.last);
-  const auto match = [&](uint32_t options) {
-    return pcre2_match(
-        code, reinterpret_cast<PCRE2_SPTR>(window.seen.data()), window.seen.size(), window.from,
-        options | PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | (window.is_cut ? PCRE2_PARTIAL_HARD : 0),
-        scratch.data, scratch.context);
-  };
-  const int found = match(0);
-  return found == PCRE2_ERROR_JIT_STACKLIMIT ? match(PCRE2_NO_JIT) : found;
-}
-
-// The windows of one text, for one rule.
-class Search {
- public:
-  Search(const pcre2_code* code, std::string_view text, Scratch& scratch)
-      : code_(code), text_(text), scratch_(scratch) {}
-
-  // The first match that begins at `from` or behind, as pcre2_match returns it; then `from` is
-  // where it was looked for last.
-  int Next(size_t& from) {
-    while (from < text_.size()) {
-      const Window window = From(from, kWindow);
-      int found = Match(code_, window, scratch_);
-      if (found == PCRE2_ERROR_PARTIAL) {
-        from = scratch_.ends()[0];
-        found = Widen(from);
-        if (found != PCRE2_ERROR_NOMATCH) return found;
-        from = After(text_, from, 1);
-        continue;
-      }
-      if (found != PCRE2_ERROR_NOMATCH || !window.is_cut) return found;
-      from = After(text_, window.last, 1);
-    }
-    return PCRE2_ERROR_NOMATCH;
-  }
-
- private:
-  // The start of the character that `byte` is in.
-  size_t Whole(size_t byte) const {
-    while ((text_[byte] & 0xC0) == 0x80) --byte;
-    return byte;
-  }
-  Window From(size_t from, size_t bytes) const {
-    if (text_.size() - from <= bytes) return {text_, from, text_.size(), false};
-    return {text_.substr(0, Whole(from + bytes)), from, Whole(from + bytes / 2), true};
-  }
-  // In ever larger windows, only at `from`.
-  int Widen(size_t from) {
-    int found = PCRE2_ERROR_PARTIAL;
-    for (size_t bytes = 2 * kWindow; found == PCRE2_ERROR_PARTIAL; bytes *= 2) {
-      Window window = From(from, bytes);
-      window.last = from;
-      read_again_ += window.seen.size() - from;
-      if (read_again_ / kReadAgain > text_.size()) return PCRE2_ERROR_MATCHLIMIT;
-      found = Match(code_, window, scratch_);
-    }
-    return found;
-  }
-
-  const pcre2_code* const code_;
-  const std::string_view text_;
-  Scratch& scratch_;
-  size_t read_again_ = 0;
-};
 
 }  // namespace
 
@@ -337,7 +206,7 @@ Result<std::vector<PatternMatch>> PatternSet::Find(std::string_view text) const 
   std::vector<PatternMatch> matches;
   if (text.empty()) return matches;
   Scratch scratch;
-  if (scratch.context == nullptr || scratch.data == nullptr) return NoMemory();
+  if (!scratch.ok()) return NoMemory();
   Bytes bytes;
   for (const char c : text) bytes.set(static_cast<unsigned char>(c));
   for (size_t r = 0; r < rules_.size(); ++r) {
