@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
-using ::testing::IsEmpty;
+using ::testing::HasSubstr;
 
 struct Preset {
   Rules rules;
@@ -282,7 +284,10 @@ const Example kOfPii[] = {
     {"password",
      "password: hunter2! api_key=\"abc123def\", PWD=geheim-1",
      {"hunter2!", "abc123def", "geheim-1"}},
-    {"password", "password: required; password = short; the password hunter2!", {}},
+    {"password",
+     "password: required; password = short; the password hunter2! password: Optional[str] "
+     "pwd=ask(x1)",
+     {}},
 };
 
 const Example kOfHipaa[] = {
@@ -384,6 +389,35 @@ TEST(Presets, HaveTheirLabels) {
                           "license plate", "mac address", "medical record number", "national id",
                           "passport number", "password", "phone number", "secret", "ssn", "tax id",
                           "url", "vehicle id", "zip code"));
+}
+
+std::string Manual() {
+  std::ifstream file(WATERLINE_SOURCE_DIR "/docs/redaction-rules.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(Manual, NamesAllPatternsAndChecks) {
+  const std::string manual = Manual();
+  for (const std::string& name : PresetNames()) {
+    for (const PatternRule& rule : Read(name).rules.patterns) {
+      EXPECT_THAT(manual, HasSubstr("`" + rule.name + "`"));
+    }
+  }
+  for (const Check check : AllChecks()) {
+    EXPECT_THAT(manual, HasSubstr(std::string("`") + CheckName(check) + "`"));
+  }
+}
+
+TEST(Manual, HasAnExampleThatCanBeUsed) {
+  const std::string manual = Manual();
+  const size_t begin = manual.find("```yaml\n");
+  ASSERT_NE(begin, std::string::npos);
+  const size_t end = manual.find("```", begin + 8);
+  const auto rules = ParseRules(manual.substr(begin + 8, end - begin - 8), "manual");
+  ASSERT_TRUE(rules.ok()) << rules.error().message;
+  EXPECT_TRUE(PatternSet::Compile(rules->patterns).ok());
 }
 
 TEST(PresetText, IsOfKnownPresetsAlone) {
