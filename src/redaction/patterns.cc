@@ -52,10 +52,16 @@ Result<Code> CompileRegex(const PatternRule& rule, const std::string& regex, uin
   return code;
 }
 
+// Scripts that put no spaces between words, or write endings to foreign ones: a word in them may
+// stand within others, and next to them any word is whole.
+constexpr std::string_view kUnspaced =
+    "\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{Hangul}\\p{Thai}\\p{Lao}\\p{Khmer}\\p{Myanmar}";
+
 // An expression that finds any of the words: whole, in either case, with any white space where they
-// have a space. Their last character is not looked beyond.
+// have a space. Their last character is not looked beyond by more than one.
 std::string AnyOf(const std::vector<std::string>& words) {
-  std::string out = "(?i)(?<![\\p{L}\\p{N}])(?:";
+  std::string out =
+      fmt::format("(?i)(?:(?=[{0}])|(?<!(?![{0}])[\\p{{L}}\\p{{N}}\\p{{M}}]))(?:", kUnspaced);
   for (const std::string& word : words) {
     if (&word != &words.front()) out += '|';
     char before = 0;
@@ -72,7 +78,7 @@ std::string AnyOf(const std::vector<std::string>& words) {
       before = c;
     }
   }
-  return out + ")(?![\\p{L}\\p{N}])";
+  return out + fmt::format(")(?:(?<=[{0}])|(?!(?![{0}])[\\p{{L}}\\p{{N}}\\p{{M}}]))", kUnspaced);
 }
 
 // Which bytes occur, or may.

@@ -107,11 +107,23 @@ TEST(PatternSet, WantsOneOfTheWordsOfTheContextNearby) {
   }
 }
 
+TEST(PatternSet, FindsContextInScriptsWithoutSpaces) {
+  PatternRule rule = Rule("[0-9]+");
+  rule.context = {"电话", "전화", "tel"};
+  for (const char* text :
+       {"请打电话13800", "전화번호는 13800", "请发tel 13800", "请发tel：13800", "13800电话"}) {
+    EXPECT_THAT(Found(rule, text), ElementsAre("13800")) << text;
+  }
+  for (const char* text : {"电 13800", "tels 13800", "motel 13800", "电视13800"}) {
+    EXPECT_THAT(Found(rule, text), IsEmpty()) << text;
+  }
+}
+
 TEST(PatternSet, CountsTheDistanceOfTheContextInCodePoints) {
   PatternRule rule = Rule("[0-9]");
   rule.context = {"id"};
   rule.context_distance = 10;
-  EXPECT_THAT(Found(rule, "id漢漢漢漢漢漢漢 5"), IsEmpty());  // A word that goes on.
+  EXPECT_THAT(Found(rule, "idéééééé 5"), IsEmpty());  // A word that goes on.
   EXPECT_THAT(Found(rule, "id ------- 5"), IsEmpty());
   EXPECT_THAT(Found(rule, "id ------ 5"), ElementsAre("5"));
   EXPECT_THAT(Found(rule, "id €€€€€€ 5"), ElementsAre("5"));

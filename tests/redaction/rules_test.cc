@@ -264,7 +264,7 @@ TEST(ParseRules, ReadsOrRefusesWhateverIsWritten) {
   const auto below = [&random](size_t end) { return static_cast<size_t>(random() % end); };
   constexpr std::string_view kMarks = "-:[]{}#&*!|>'\"%@`,? \n\t\r~0a\x80\xC3\x04";
   int read = 0, refused = 0;
-  for (int n = 0; n < 4000; ++n) {
+  for (int n = 0; n < 1500; ++n) {
     std::string yaml = n % 4 == 0 ? preset : kWhole;
     for (size_t changes = 1 + below(4); changes > 0 && !yaml.empty(); --changes) {
       const size_t at = below(yaml.size());
@@ -296,8 +296,8 @@ TEST(ParseRules, ReadsOrRefusesWhateverIsWritten) {
     const std::string& message = rules.error().message;
     EXPECT_THAT(message, ::testing::ContainsRegex("^my.yaml:[0-9]+: "));
   }
-  EXPECT_GT(read, 400);
-  EXPECT_GT(refused, 400);
+  EXPECT_GT(read, 150);
+  EXPECT_GT(refused, 150);
 }
 
 TEST(ParseRules, TakesAnyBytes) {
