@@ -82,6 +82,16 @@ void WriteRelations(const JobText& text, const Extraction& found, cli::JsonWrite
 void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extraction& found,
                     cli::JsonWriter& json) {
   std::vector<redaction::Finding> findings;
+  std::vector<redaction::PatternMatch> matches;  // The first of the findings.
+  if (format.preset != nullptr) {
+    Result<std::vector<redaction::PatternMatch>> matched = format.preset->patterns.Find(text.text);
+    if (!matched.ok()) return WriteError(ProblemOf(matched.error()), {}, json);
+    matches = *std::move(matched);
+  }
+  for (const redaction::PatternMatch& match : matches) {
+    const std::string& label = format.preset->rules.patterns[match.rule].label;
+    findings.push_back({match.byte_start, match.byte_end, label});
+  }
   for (const Entity& entity : found.entities) {
     findings.push_back({entity.byte_start, entity.byte_end, LabelOf(text, entity), entity.score});
   }
@@ -105,14 +115,17 @@ void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extra
       new_from = byte;
       return new_at;
     };
-    const Entity& entity = found.entities[span.finding];
     json.StartObject();
     json.SizeField("start", to(span.byte_start));
     json.SizeField("end", to(span.byte_end));
     json.SizeField("new_start", new_to(span.new_byte_start));
     json.SizeField("new_end", new_to(span.new_byte_end));
-    json.Field("label", LabelOf(text, entity));
-    WriteScore(entity.score, json);
+    json.Field("label", findings[span.finding].label);
+    if (span.finding < matches.size()) {
+      json.Field("rule", format.preset->rules.patterns[matches[span.finding].rule].name);
+    } else {
+      WriteScore(findings[span.finding].score, json);
+    }
     json.EndObject();
   }
   json.EndArray();

@@ -8,6 +8,7 @@
 
 #include "http_message.h"
 #include "json_writer.h"
+#include "redaction_presets.h"
 #include "request_settings.h"
 
 namespace waterline::server {
@@ -19,6 +20,7 @@ struct AnswerFormat {
   AnswerKind kind = AnswerKind::kEntities;
   Offsets offsets = Offsets::kCodePoints;
   redaction::ReplacementOptions redaction;
+  PresetPointer preset;  // Whose patterns are looked for; nullptr: none.
 };
 
 // Why a text was refused. The field is "/text", "/labels" or "/relations", as the engine says

@@ -77,6 +77,7 @@ void ReadField(std::string_view name, const Value& value, RequestSettings& setti
   if (name == "truncate") settings.call.truncate = value.GetBool();
   if (name == "labels_per_pass") settings.call.labels_per_pass = value.GetInt64();
   if (name == "offsets") settings.call.offsets = ReadOffsets(View(value));
+  if (name == "preset") settings.preset = Copy(value);
   if (name == "replacement") {
     settings.redaction.replacement = *redaction::ParseReplacement(View(value));
   }

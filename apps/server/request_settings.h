@@ -23,6 +23,7 @@ struct RequestSettings {
   std::shared_ptr<const std::vector<std::string>> relations;
   float threshold = 0.5f;
   CallSettings call;
+  std::string preset;  // Of redaction: its labels and patterns; "": none.
   redaction::ReplacementOptions redaction;
   std::chrono::milliseconds timeout{30'000};
 };

@@ -185,10 +185,14 @@ Outcome Routes::AnswerTexts(AnswerKind kind, Request& request) const {
   auto read = Read(request, SchemaOf(kind, false));
   if (auto* problem = std::get_if<Problem>(&read)) return std::move(*problem);
   auto& [job, document, settings] = std::get<Asked>(read);
+  auto preset = ApplyPreset(settings);
+  if (auto* problem = std::get_if<Problem>(&preset)) return std::move(*problem);
+  if (!settings.labels) return Missing("/labels");
   auto made = MakePending(job, ReadTexts(document), settings);
   if (auto* problem = std::get_if<Problem>(&made)) return std::move(*problem);
   auto& pending = std::get<Pending>(made);
-  pending.finish = [format = AnswerFormat{kind, settings.call.offsets, settings.redaction},
+  pending.finish = [format = AnswerFormat{kind, settings.call.offsets, settings.redaction,
+                                          std::get<PresetPointer>(preset)},
                     one = document["text"].IsString(), model = pool_.NameOf(settings.model)](
                        const Job& done) -> std::variant<Response, Problem> {
     if (one && done.results.front().error) return ProblemOfText(*done.results.front().error);
@@ -205,6 +209,22 @@ Outcome Routes::AnswerTexts(AnswerKind kind, Request& request) const {
     });
   };
   return std::move(pending);
+}
+
+std::variant<Problem, PresetPointer> Routes::ApplyPreset(RequestSettings& settings) const {
+  if (settings.preset.empty()) return PresetPointer();
+  const Result<PresetPointer> preset = presets_.Find(settings.preset);
+  if (!preset.ok()) return ProblemOf(preset.error());
+  const redaction::Rules& rules = (*preset)->rules;
+  std::vector<Label> labels;
+  if (settings.labels) labels = *settings.labels;
+  for (const Label& label : rules.labels) {
+    const auto same = [&](const Label& one) { return one.name == label.name; };
+    if (std::none_of(labels.begin(), labels.end(), same)) labels.push_back(label);
+  }
+  settings.labels = std::make_shared<const std::vector<Label>>(std::move(labels));
+  settings.redaction.of_labels.insert(rules.replacements.begin(), rules.replacements.end());
+  return *preset;
 }
 
 std::variant<Problem, Pending> Routes::MakePending(std::shared_ptr<Job> job,
@@ -360,6 +380,8 @@ std::variant<std::string, Pending> LineStream::Take(std::string line, int64_t nu
     defaults_ = settings;
     return std::string();
   }
+  auto preset = routes_.ApplyPreset(settings);
+  if (auto* problem = std::get_if<Problem>(&preset)) return Refuse(*problem, number, id);
   if (!settings.labels) return Refuse(Missing("/labels"), number, id);
   if (kind_ == AnswerKind::kRelations && !settings.relations) {
     return Refuse(Missing("/relations"), number, id);
@@ -367,8 +389,9 @@ std::variant<std::string, Pending> LineStream::Take(std::string line, int64_t nu
   auto made = routes_.MakePending(job, texts, settings);
   if (auto* problem = std::get_if<Problem>(&made)) return Refuse(*problem, number, id);
   auto& pending = std::get<Pending>(made);
-  pending.finish = [format = AnswerFormat{kind_, settings.call.offsets, settings.redaction}, id,
-                    number](const Job& done) -> std::variant<Response, Problem> {
+  pending.finish = [format = AnswerFormat{kind_, settings.call.offsets, settings.redaction,
+                                          std::get<PresetPointer>(preset)},
+                    id, number](const Job& done) -> std::variant<Response, Problem> {
     Response response;
     cli::JsonWriter json(response.body);
     json.StartObject();

@@ -15,6 +15,7 @@
 #include "json_body.h"
 #include "metrics.h"
 #include "model_pool.h"
+#include "redaction_presets.h"
 #include "request_settings.h"
 
 namespace waterline::server {
@@ -62,6 +63,8 @@ class Routes {
   std::variant<Problem, Pending> MakePending(std::shared_ptr<Job> job,
                                              const std::vector<std::string_view>& texts,
                                              const RequestSettings& settings) const;
+  // Adds to `settings` what its preset looks for, and returns the preset; nullptr: it has none.
+  std::variant<Problem, PresetPointer> ApplyPreset(RequestSettings& settings) const;
 
  private:
   // What a body asks for. Texts are views of the job's body.
@@ -73,6 +76,7 @@ class Routes {
   // Takes the body, which has to fit the schema of this name. Problem: 400, 413 or 422.
   std::variant<Problem, Asked> Read(Request& request, const char* schema) const;
 
+  mutable RedactionPresets presets_;
   ModelPool& pool_;
   const Admission& admission_;
   const Metrics& metrics_;

@@ -253,8 +253,9 @@ bool IsEuVat(std::string_view number) {
   if (number.size() < 3) return false;
   const std::string_view country = number.substr(0, 2), body = number.substr(2);
   if (country == "BE") {
-    return HasDigits(body, 10) && (body[0] == '0' || body[0] == '1') &&
-           97 - Number(body.substr(0, 8)) % 97 == Number(body.substr(8));
+    const bool form = HasDigits(body, 10) && (body[0] == '0' || body[0] == '1');
+    return form && Number(body.substr(8)) <= 97 &&
+           (Number(body.substr(0, 8)) + Number(body.substr(8))) % 97 == 0;
   }
   if (country == "DE") return HasDigits(body, 9) && body[0] != '0' && PassesMod11_10(body);
   if (country == "FR") {

@@ -3,23 +3,16 @@
 
 #include <fmt/format.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <bitset>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "redaction/regex_search.h"
+
 namespace waterline::redaction {
 namespace {
-
-// Steps of one attempt to match, which begins at one place; a well-made pattern needs some
-// hundreds.
-constexpr uint32_t kMatchLimit = 1'000'000;
-constexpr uint32_t kGroups = 64;               // Of which PCRE2 says where they matched.
-constexpr uint32_t kHeapLimitKiB = 64 * 1024;  // Of PCRE2's interpreter; its machine code has none.
 
 struct FreeCode {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
@@ -44,7 +37,7 @@ Result<Code> CompileRegex(const PatternRule& rule, const std::string& regex, uin
   int reason = 0;
   PCRE2_SIZE at = 0;
   Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(regex.data()), regex.size(),
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | options, &reason, &at,
+                          kSearchOptions | PCRE2_NEVER_BACKSLASH_C | options, &reason, &at,
                           nullptr));
   constexpr int kNoHeap = 121;  // ERR21 of pcre2_compile.
   if (code == nullptr && reason == kNoHeap) return NoMemory();
@@ -55,19 +48,26 @@ Result<Code> CompileRegex(const PatternRule& rule, const std::string& regex, uin
                              Place(rule), rule.name, Reason(reason), at, regex)};
   }
   // Where the machine allows no executable memory the interpreter does the same, slower.
-  (void)pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
+  (void)pcre2_jit_compile(code.get(), kSearchJitModes);
   return code;
 }
 
+// Scripts that put no spaces between words, or write endings to foreign ones: a word in them may
+// stand within others, and next to them any word is whole.
+constexpr std::string_view kUnspaced =
+    "\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{Hangul}\\p{Thai}\\p{Lao}\\p{Khmer}\\p{Myanmar}";
+
 // An expression that finds any of the words: whole, in either case, with any white space where they
-// have a space. Their last character is not looked beyond.
+// have a space. Their last character is not looked beyond by more than one.
 std::string AnyOf(const std::vector<std::string>& words) {
-  std::string out = "(?i)(?<![\\p{L}\\p{N}])(?:";
+  std::string out =
+      fmt::format("(?i)(?:(?=[{0}])|(?<!(?![{0}])[\\p{{L}}\\p{{N}}\\p{{M}}]))(?:", kUnspaced);
   for (const std::string& word : words) {
     if (&word != &words.front()) out += '|';
+    char before = 0;
     for (const char c : word) {
       if (c == ' ') {
-        out += "\\s+";
+        if (before != ' ') out += "\\s+";
       } else {
         // ASCII that is neither letter nor digit may be quoted, and nothing else.
         const bool plain = (c & 0x80) != 0 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
@@ -75,28 +75,10 @@ std::string AnyOf(const std::vector<std::string>& words) {
         if (!plain) out += '\\';
         out += c;
       }
+      before = c;
     }
   }
-  return out + ")(?![\\p{L}\\p{N}])";
-}
-
-// The byte that lies `count` code points before, or after, byte `at`; the border of the text where
-// there are fewer.
-size_t Before(std::string_view text, size_t at, int count) {
-  for (; count > 0 && at > 0; --count) {
-    do {
-      --at;
-    } while (at > 0 && (text[at] & 0xC0) == 0x80);
-  }
-  return at;
-}
-size_t After(std::string_view text, size_t at, int count) {
-  for (; count > 0 && at < text.size(); --count) {
-    do {
-      ++at;
-    } while (at < text.size() && (text[at] & 0xC0) == 0x80);
-  }
-  return at;
+  return out + fmt::format(")(?:(?<=[{0}])|(?!(?![{0}])[\\p{{L}}\\p{{N}}\\p{{M}}]))", kUnspaced);
 }
 
 // Which bytes occur, or may.
@@ -133,38 +115,6 @@ Needs NeedsOf(const pcre2_code* code) {
   return needs;
 }
 
-// What PCRE2 needs beside the code: of one call of Find.
-struct Scratch {
-  Scratch()
-      : context(pcre2_match_context_create(nullptr)),
-        data(pcre2_match_data_create(kGroups, nullptr)) {
-    if (context == nullptr) return;
-    pcre2_set_match_limit(context, kMatchLimit);
-    pcre2_set_heap_limit(context, kHeapLimitKiB);
-  }
-  ~Scratch() {
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(context);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  pcre2_match_context* const context;
-  pcre2_match_data* const data;
-};
-
-// The return value of pcre2_match, on valid UTF-8.
-int Match(const pcre2_code* code, std::string_view text, size_t at, Scratch& scratch) {
-  const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  constexpr uint32_t kOptions = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
-  int found = pcre2_match(code, subject, text.size(), at, kOptions, scratch.data, scratch.context);
-  if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
-    found = pcre2_match(code, subject, text.size(), at, kOptions | PCRE2_NO_JIT, scratch.data,
-                        scratch.context);
-  }
-  return found;
-}
-
 }  // namespace
 
 struct PatternSet::Rule {
@@ -192,12 +142,11 @@ struct PatternSet::Rule {
       // One more character, so that a word that goes on is seen to.
       const std::string_view seen = text.substr(0, After(text, to, 1));
       while (from < to) {
-        const int found = Match(context.get(), seen, from, scratch);
+        const int found = Match(context.get(), {seen, from, to, false}, scratch);
         if (found == PCRE2_ERROR_NOMATCH) return 0;
         if (found < 0) return found;
-        const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch.data);
-        if (ends[1] <= to) return 1;
-        from = After(text, ends[0], 1);
+        if (scratch.ends()[1] <= to) return 1;
+        from = After(text, scratch.ends()[0], 1);
       }
       return 0;
     };
@@ -263,18 +212,19 @@ Result<std::vector<PatternMatch>> PatternSet::Find(std::string_view text) const 
   std::vector<PatternMatch> matches;
   if (text.empty()) return matches;
   Scratch scratch;
-  if (scratch.context == nullptr || scratch.data == nullptr) return NoMemory();
+  if (!scratch.ok()) return NoMemory();
   Bytes bytes;
   for (const char c : text) bytes.set(static_cast<unsigned char>(c));
   for (size_t r = 0; r < rules_.size(); ++r) {
     const Rule& rule = rules_[r];
     if ((rule.needs.first & bytes).none() || (rule.needs.last & bytes).none()) continue;
+    Search search(rule.regex.get(), text, scratch);
     size_t at = 0;
     while (at < text.size()) {
-      const int found = Match(rule.regex.get(), text, at, scratch);
+      const int found = search.Next(at);
       if (found == PCRE2_ERROR_NOMATCH) break;
       if (found < 0) return rule.Gave(found, at);
-      const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch.data);
+      const PCRE2_SIZE* ends = scratch.ends();
       const size_t whole_start = ends[0], whole_end = ends[1];
       if (whole_end <= whole_start || whole_end <= at) {  // \K in a look-around.
         return Error{waterline::Code::kInvalidArgument,

@@ -2,149 +2,20 @@
 #include "redaction/rules.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
-#include <initializer_list>
 #include <new>
 #include <optional>
-#include <sstream>
 #include <utility>
 
-#include "base/utf8.h"
 #include "redaction/presets.h"
+#include "redaction/yaml_tree.h"
 
 namespace waterline::redaction {
 namespace {
 
-constexpr size_t kMaxDepth = 5;  // The file is a map of lists of maps of lists of text.
-constexpr size_t kMaxNodes = 20'000;
 constexpr int kMaxContextDistance = 1000;
-
-struct Node {
-  enum class Kind { kNull, kText, kList, kMap };
-  Kind kind = Kind::kNull;
-  int line = 0;
-  std::string text = {};
-  std::vector<Node> keys = {};    // Of a map: texts,
-  std::vector<Node> values = {};  // and what they stand for; of a list: its items.
-};
-
-const char* KindName(Node::Kind kind) {
-  switch (kind) {
-    case Node::Kind::kNull:
-      return "nothing";
-    case Node::Kind::kText:
-      return "text";
-    case Node::Kind::kList:
-      return "a list";
-    case Node::Kind::kMap:
-      return "keys with values";
-  }
-  return "?";
-}
-
-// Makes a tree of what YAML's parser reads. Its own would follow aliases and drop repeated keys.
-class TreeMaker : public YAML::EventHandler {
- public:
-  struct Problem {
-    int line;
-    std::string message;
-  };
-  const std::optional<Problem>& problem() const { return problem_; }
-  Node&& root() { return std::move(root_); }
-
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Add(mark, {}, anchor, Node::Kind::kNull, {});
-  }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    Fail(mark.line + 1, "an alias (*) is not read here: write out what it stands for");
-  }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
-    Add(mark, tag, anchor, Node::Kind::kText, value);
-  }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    Open(mark, tag, anchor, Node::Kind::kList);
-  }
-  void OnSequenceEnd() override { Close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Open(mark, tag, anchor, Node::Kind::kMap);
-  }
-  void OnMapEnd() override { Close(); }
-
- private:
-  void Fail(int line, std::string message) {
-    if (!problem_) problem_ = Problem{line, std::move(message)};
-  }
-
-  // The new node, or nullptr after a problem.
-  Node* Add(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind,
-            const std::string& text) {
-    const int line = mark.line + 1;
-    if (anchor != 0) Fail(line, "an anchor (&) is not read here: write out what its aliases mean");
-    if (!tag.empty() && tag != "?" && tag != "!") {
-      Fail(line, fmt::format("the tag {} is not read here: leave it out", tag));
-    }
-    if (++nodes_ > kMaxNodes) {
-      Fail(line, fmt::format("there are more than {} values: leave some out", kMaxNodes));
-    }
-    if (problem_) return nullptr;
-    Node node{kind, line, text};
-    if (open_.empty()) {
-      root_ = std::move(node);
-      return &root_;
-    }
-    Node& parent = *open_.back();
-    if (parent.kind == Node::Kind::kList || parent.keys.size() > parent.values.size()) {
-      parent.values.push_back(std::move(node));
-      return &parent.values.back();
-    }
-    if (kind != Node::Kind::kText) {
-      Fail(line, fmt::format("a key is {}: it has to be text", KindName(kind)));
-      return nullptr;
-    }
-    for (const Node& key : parent.keys) {
-      if (key.text != text) continue;
-      Fail(line, fmt::format("the key \"{}\" was given in line {} already: keep one of them", text,
-                             key.line));
-      return nullptr;
-    }
-    // Keys are few, so that looking at all of them costs nothing.
-    if (parent.keys.size() == 32) {
-      Fail(line, "there are more than 32 keys beside each other");
-      return nullptr;
-    }
-    parent.keys.push_back(std::move(node));
-    return &parent.keys.back();
-  }
-
-  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-            Node::Kind kind) {
-    if (open_.size() >= kMaxDepth) {
-      Fail(mark.line + 1,
-           fmt::format("lists and keys lie more than {} deep in each other", kMaxDepth));
-    }
-    Node* node = Add(mark, tag, anchor, kind, {});
-    if (node != nullptr) open_.push_back(node);
-  }
-  void Close() {
-    if (!problem_) open_.pop_back();
-  }
-
-  Node root_;
-  std::vector<Node*> open_;  // The last is the innermost; none of their parents grows meanwhile.
-  size_t nodes_ = 0;
-  std::optional<Problem> problem_;
-};
 
 std::string Joined(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
@@ -161,8 +32,7 @@ class RuleReader {
                    fmt::format("{}: the file has {} bytes, and a rule file may have {}", name_,
                                yaml.size(), kMaxRuleFile)};
     }
-    if (const auto bad = BadCharacter(yaml)) return *bad;
-    auto root = Tree(yaml);
+    auto root = ReadYaml(yaml, name_);
     if (!root.ok()) return root.error();
     if (const auto bad = ReadFile(*root)) return *bad;
     return std::move(rules_);
@@ -174,64 +44,23 @@ class RuleReader {
   Error At(int line, const std::string& message) const {
     return {waterline::Code::kInvalidArgument, fmt::format("{}:{}: {}", name_, line, message)};
   }
-  static int LineOf(std::string_view text, size_t byte) {
-    return 1 + static_cast<int>(std::count(text.begin(),
-                                           text.begin() + static_cast<std::ptrdiff_t>(byte), '\n'));
-  }
-
-  // YAML has no control characters, and its parser takes one of them for the end of the file.
-  Problem BadCharacter(std::string_view yaml) const {
-    if (const size_t byte = FindInvalidUtf8(yaml); byte != kValidUtf8) {
-      return At(LineOf(yaml, byte),
-                fmt::format("byte {} is not UTF-8: save the file as UTF-8", byte));
-    }
-    for (size_t i = 0; i < yaml.size(); ++i) {
-      const auto c = static_cast<unsigned char>(yaml[i]);
-      if ((c >= 0x20 && c != 0x7F) || c == '\t' || c == '\n' || c == '\r') continue;
-      return At(LineOf(yaml, i), fmt::format("a control character, U+{:04X}: leave it out", c));
-    }
-    return {};
-  }
-
-  Result<Node> Tree(std::string_view yaml) const {
-    TreeMaker maker;
-    try {
-      std::istringstream stream{std::string(yaml)};
-      YAML::Parser parser(stream);
-      const bool first = parser.HandleNextDocument(maker);
-      if (maker.problem()) return At(maker.problem()->line, maker.problem()->message);
-      TreeMaker other;
-      if (first && parser.HandleNextDocument(other)) {
-        return At(1, "there is more than one document (---): a rule file has one");
-      }
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (const YAML::Exception& e) {
-      if (maker.problem()) return At(maker.problem()->line, maker.problem()->message);
-      return At(std::max(e.mark.line, 0) + 1, fmt::format("this is not YAML: {}", e.msg));
-    } catch (const std::exception& e) {
-      return At(1, fmt::format("this is not YAML: {}", e.what()));
-    }
-    return std::move(maker.root());
-  }
-
-  Problem Wants(const Node& node, Node::Kind kind, const std::string& what) const {
+  Problem Wants(const YamlNode& node, YamlNode::Kind kind, const std::string& what) const {
     if (node.kind == kind) return {};
     return At(node.line,
               fmt::format("{} is {}: it has to be {}", what, KindName(node.kind), KindName(kind)));
   }
 
   // All keys of `map` are among `known`.
-  Problem KnowsKeys(const Node& map, const std::string& what,
+  Problem KnowsKeys(const YamlNode& map, const std::string& what,
                     const std::vector<std::string>& known) const {
-    for (const Node& key : map.keys) {
+    for (const YamlNode& key : map.keys) {
       if (std::find(known.begin(), known.end(), key.text) != known.end()) continue;
       return At(key.line, fmt::format("{} has no key \"{}\": its keys are {}", what, key.text,
                                       Joined(known)));
     }
     return {};
   }
-  static const Node* Find(const Node& map, std::string_view key) {
+  static const YamlNode* Find(const YamlNode& map, std::string_view key) {
     for (size_t i = 0; i < map.keys.size(); ++i) {
       if (map.keys[i].text == key) return &map.values[i];
     }
@@ -240,24 +69,24 @@ class RuleReader {
 
   // The text at `key`, which has more than white space; `to` stays as it is where there is no such
   // key and it is not needed.
-  Problem Text(const Node& map, const std::string& what, const char* key, bool needed,
+  Problem Text(const YamlNode& map, const std::string& what, const char* key, bool needed,
                std::string& to) const {
-    const Node* node = Find(map, key);
+    const YamlNode* node = Find(map, key);
     if (node == nullptr) {
       if (!needed) return {};
       return At(map.line, fmt::format("{} has no {}: it needs one", what, key));
     }
     const std::string name = fmt::format("the {} of {}", key, what);
-    if (const auto bad = Wants(*node, Node::Kind::kText, name)) return bad;
+    if (const auto bad = Wants(*node, YamlNode::Kind::kText, name)) return bad;
     to = node->text;
     return NotBlank(*node, name);
   }
-  Problem NotBlank(const Node& node, const std::string& what) const {
+  Problem NotBlank(const YamlNode& node, const std::string& what) const {
     if (node.text.find_first_not_of(" \t\r\n") != std::string::npos) return {};
     return At(node.line, fmt::format("{} is blank: write something", what));
   }
   // What is shown to people and put into texts has no line breaks.
-  Problem OneLine(const Node& map, const std::string& what, const char* key, bool needed,
+  Problem OneLine(const YamlNode& map, const std::string& what, const char* key, bool needed,
                   std::string& to) const {
     if (const auto bad = Text(map, what, key, needed, to)) return bad;
     const auto is_control = [](char c) {
@@ -272,28 +101,28 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadFile(const Node& root) {
-    if (root.kind == Node::Kind::kNull) {
+  Problem ReadFile(const YamlNode& root) {
+    if (root.kind == YamlNode::Kind::kNull) {
       return At(1, "the file is empty: it needs labels, patterns or a preset to extend");
     }
-    if (const auto bad = Wants(root, Node::Kind::kMap, "a rule file")) return bad;
+    if (const auto bad = Wants(root, YamlNode::Kind::kMap, "a rule file")) return bad;
     if (const auto bad =
             KnowsKeys(root, "a rule file", {"extends", "drop", "labels", "patterns"})) {
       return bad;
     }
     if (const auto bad = ReadExtends(root)) return bad;
-    if (const Node* drop = Find(root, "drop")) {
+    if (const YamlNode* drop = Find(root, "drop")) {
       if (const auto bad = ReadDrop(*drop, Find(root, "extends") != nullptr)) return bad;
     }
-    if (const Node* labels = Find(root, "labels")) {
-      if (const auto bad = Wants(*labels, Node::Kind::kList, "labels")) return bad;
-      for (const Node& item : labels->values) {
+    if (const YamlNode* labels = Find(root, "labels")) {
+      if (const auto bad = Wants(*labels, YamlNode::Kind::kList, "labels")) return bad;
+      for (const YamlNode& item : labels->values) {
         if (const auto bad = ReadLabel(item)) return bad;
       }
     }
-    if (const Node* patterns = Find(root, "patterns")) {
-      if (const auto bad = Wants(*patterns, Node::Kind::kList, "patterns")) return bad;
-      for (const Node& item : patterns->values) {
+    if (const YamlNode* patterns = Find(root, "patterns")) {
+      if (const auto bad = Wants(*patterns, YamlNode::Kind::kList, "patterns")) return bad;
+      for (const YamlNode& item : patterns->values) {
         if (const auto bad = ReadPattern(item)) return bad;
       }
     }
@@ -303,7 +132,7 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadExtends(const Node& root) {
+  Problem ReadExtends(const YamlNode& root) {
     std::string preset;
     if (const auto bad = Text(root, "a rule file", "extends", false, preset)) return bad;
     if (preset.empty()) return {};
@@ -318,13 +147,13 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadDrop(const Node& drop, bool extends) {
+  Problem ReadDrop(const YamlNode& drop, bool extends) {
     if (!extends) {
       return At(drop.line, "drop takes from a preset, and none is extended: leave it out");
     }
-    if (const auto bad = Wants(drop, Node::Kind::kList, "drop")) return bad;
-    for (const Node& item : drop.values) {
-      if (const auto bad = Wants(item, Node::Kind::kText, "what is dropped")) return bad;
+    if (const auto bad = Wants(drop, YamlNode::Kind::kList, "drop")) return bad;
+    for (const YamlNode& item : drop.values) {
+      if (const auto bad = Wants(item, YamlNode::Kind::kText, "what is dropped")) return bad;
       const std::string& name = item.text;
       const size_t dropped =
           std::erase_if(rules_.labels, [&](const Label& label) { return label.name == name; }) +
@@ -344,13 +173,16 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadLabel(const Node& item) {
+  Problem ReadLabel(const YamlNode& item) {
     Label label;
-    if (item.kind == Node::Kind::kText) {
+    if (item.kind == YamlNode::Kind::kText) {
       label.name = item.text;
       if (const auto bad = NotBlank(item, "a label")) return bad;
     } else {
-      if (const auto bad = Wants(item, Node::Kind::kMap, "a label")) return bad;
+      if (item.kind != YamlNode::Kind::kMap) {
+        return At(item.line, fmt::format("a label is {}: it has to be text, or keys with values",
+                                         KindName(item.kind)));
+      }
       if (const auto bad =
               KnowsKeys(item, "a label", {"name", "description", "threshold", "replacement"})) {
         return bad;
@@ -366,7 +198,8 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadThreshold(const Node& item, const std::string& what, std::optional<float>& to) const {
+  Problem ReadThreshold(const YamlNode& item, const std::string& what,
+                        std::optional<float>& to) const {
     std::string text;
     if (const auto bad = Text(item, what, "threshold", false, text)) return bad;
     if (text.empty()) return {};
@@ -382,7 +215,7 @@ class RuleReader {
   }
 
   // `replacement`, which is one for all of a label.
-  Problem ReadReplacement(const Node& item, const std::string& what, const std::string& label) {
+  Problem ReadReplacement(const YamlNode& item, const std::string& what, const std::string& label) {
     std::string text;
     if (const auto bad = Text(item, what, "replacement", false, text)) return bad;
     if (text.empty()) return {};
@@ -405,8 +238,8 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadPattern(const Node& item) {
-    if (const auto bad = Wants(item, Node::Kind::kMap, "a pattern")) return bad;
+  Problem ReadPattern(const YamlNode& item) {
+    if (const auto bad = Wants(item, YamlNode::Kind::kMap, "a pattern")) return bad;
     if (const auto bad = KnowsKeys(
             item, "a pattern",
             {"name", "label", "regex", "check", "context", "context_distance", "replacement"})) {
@@ -427,7 +260,7 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadCheck(const Node& item, const std::string& what, Check& to) const {
+  Problem ReadCheck(const YamlNode& item, const std::string& what, Check& to) const {
     std::string text;
     if (const auto bad = Text(item, what, "check", false, text)) return bad;
     if (text.empty()) return {};
@@ -443,14 +276,14 @@ class RuleReader {
     return {};
   }
 
-  Problem ReadContext(const Node& item, const std::string& what, PatternRule& rule) const {
-    const Node* context = Find(item, "context");
+  Problem ReadContext(const YamlNode& item, const std::string& what, PatternRule& rule) const {
+    const YamlNode* context = Find(item, "context");
     if (context != nullptr) {
       const std::string name = fmt::format("the context of {}", what);
       const std::string word_name = fmt::format("a word in the context of {}", what);
-      if (const auto bad = Wants(*context, Node::Kind::kList, name)) return bad;
-      for (const Node& word : context->values) {
-        if (const auto bad = Wants(word, Node::Kind::kText, word_name)) return bad;
+      if (const auto bad = Wants(*context, YamlNode::Kind::kList, name)) return bad;
+      for (const YamlNode& word : context->values) {
+        if (const auto bad = Wants(word, YamlNode::Kind::kText, word_name)) return bad;
         if (const auto bad = NotBlank(word, word_name)) return bad;
         rule.context.push_back(word.text);
       }

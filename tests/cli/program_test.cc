@@ -221,7 +221,7 @@ TEST(Extract, NamesWrongUsage) {
       {{"extract", "--labels-file", scratch.Path("none"), file}, "none: cannot be read"},
       {{"frobnicate"}, "'frobnicate' is not a command"},
       {{"--frobnicate"}, "--frobnicate"},
-      {{}, "no command: it is extract, eval, serve, plan, inspect, "},
+      {{}, "no command: it is extract, redact, restore, eval, serve, "},
       {{"inspect", "/nowhere"}, "/nowhere"},
       {{"inspect", "--memory-budget", "x"}, "'x' is not a size"},
       {{"pack", "-o", scratch.Path("packed")}, "--dtype is required"},

@@ -197,6 +197,11 @@ def test_redaction(client):
     assert word[0]["text"] == "X lived in X."
     with pytest.raises(errors.InvalidArgument):  # Not a text in which nothing was replaced.
         client.redact(TEXTS[0], [])
+    with pytest.raises(errors.InvalidArgument):
+        client.redact(TEXTS[0])
+    (preset,) = client.redact("Write to ada@lovelace.org.", preset="pii", replacement="pseudonym")
+    assert preset["text"] == "Write to EMAIL_1."
+    assert preset["redactions"][0]["rule"] == "email"
 
 
 @needs_program

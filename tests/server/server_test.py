@@ -244,6 +244,22 @@ class Routes(Shared):
                 self.assertRegex(piece, "^" + expected[replacement] + "$")
             self.assertEqual(rebuilt + ASK["text"][at:], result["text"])
 
+    def test_redaction_presets(self):
+        text = "Ada Lovelace, ada@lovelace.org, 192.168.0.1"
+        status, answer = self.server.post("/v1/redact", {"text": [text, "nothing"], "preset": "pii"})
+        self.assertEqual(status, 200, answer)
+        first, second = answer["results"]
+        self.assertIn("[EMAIL], [IP_ADDRESS]", first["text"])
+        rules = {r["rule"]: (r["start"], r["label"]) for r in first["redactions"] if "rule" in r}
+        self.assertEqual(rules, {"email": (14, "email"), "ipv4": (32, "ip address")})
+        for redaction in first["redactions"]:
+            self.assertNotEqual("rule" in redaction, "score" in redaction)
+        self.assertFalse([r for r in second["redactions"] if "rule" in r])
+        status, answer = self.server.post("/v1/redact", {"text": text})
+        self.assertEqual((status, answer["error"]["field"]), (422, "/labels"))
+        status, answer = self.server.post("/v1/redact", {"text": text, "preset": "ppi"})
+        self.assertEqual((status, answer["error"]["field"]), (422, "/preset"))
+
     def test_plan(self):
         status, answer = self.server.post("/v1/plan", {"text": ASK["text"], "labels": ASK["labels"]})
         self.assertEqual(status, 200)

@@ -183,25 +183,35 @@ class Client(_Client):
     def redact(
         self,
         texts: str | Iterable[str | None],
-        labels: object,
+        labels: object = None,
         replacement: str = "label",
         word: str | None = None,
+        preset: str | None = None,
         **settings: Any,
     ) -> list[dict]:
-        """Replaces the entities of every text.
+        """Replaces the entities of every text. No model finds all of them.
 
         Args:
-            replacement: "label", "mask" (a * for each code point), "hash" (equal for equal
-                entities, by the server's key) or "word".
+            labels: What to look for; may be left out with `preset`.
+            replacement: "label", "mask" (a * for each code point), "pseudonym" (PERSON_1, numbered
+                in each text), "hash" (equal for equal entities, by the server's key) or "word".
             word: What stands for them with "word"; None: [REDACTED].
+            preset: "pii", "hipaa" or "gdpr-basic": its labels and patterns are looked for too.
             settings: Of inference, without flat_ner and multi_label.
 
         Returns: For each text {"text", "redactions"}, where a redaction is {"start", "end",
-            "new_start", "new_end", "label", "score"}: its place in the old and the new text.
+            "new_start", "new_end", "label", "score"}: its place in the old and the new text; what
+            a pattern of the preset found has its "rule" instead of a score.
         """
         return self._run(
             self._calls.ask(
-                REDACTION, texts, labels, replacement=replacement, word=word, **settings
+                REDACTION,
+                texts,
+                labels,
+                replacement=replacement,
+                word=word,
+                preset=preset,
+                **settings,
             )
         )
 
@@ -361,15 +371,22 @@ class AsyncClient(_Client):
     async def redact(
         self,
         texts: str | Iterable[str | None],
-        labels: object,
+        labels: object = None,
         replacement: str = "label",
         word: str | None = None,
+        preset: str | None = None,
         **settings: Any,
     ) -> list[dict]:
         """As Client.redact."""
         return await self._run(
             self._calls.ask(
-                REDACTION, texts, labels, replacement=replacement, word=word, **settings
+                REDACTION,
+                texts,
+                labels,
+                replacement=replacement,
+                word=word,
+                preset=preset,
+                **settings,
             )
         )
 

@@ -142,7 +142,9 @@ class Calls:
             "labels_per_pass": labels_per_pass or None,
             **fields,
         }
-        label_sets = _label_sets(labels, len(read))
+        # A preset has labels of its own.
+        preset_alone = labels is None and question.needs_labels
+        label_sets = None if preset_alone else _label_sets(labels, len(read))
         thresholds = read_thresholds(threshold, len(read))
         answers: list = [None] * len(read)
 
