@@ -23,6 +23,7 @@ constexpr size_t kTextsOfBudget = 4;
 ReadOptions ReadAs(const RunArguments& arguments, size_t memory_budget) {
   ReadOptions options = arguments.read;
   options.max_bytes = std::min(memory_budget / kTextsOfBudget, kMaxTextBytes);
+  options.budget_limits = options.max_bytes < kMaxTextBytes;
   return options;
 }
 
