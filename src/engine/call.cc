@@ -337,6 +337,7 @@ void Call::RunSequences(Texts& texts) const {
                                       .word_end = window.end,
                                       .own_begin = window.own_begin,
                                       .own_end = window.own_end,
+                                      .alone_begin = window.alone_begin,
                                       .reference_alignment = request.reference_alignment},
                          .query = &request.query,
                          .result = &request.results.back(),

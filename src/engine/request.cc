@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "engine/given_words.h"
 #include "text/offsets.h"
+#include "text/sentences.h"
 
 namespace waterline {
 namespace {
@@ -321,11 +322,16 @@ void PrepareText(Request& request, const ExtractOptions& options, const TextRead
       ++end;
     }
     request.words_cut = words - end;
-    if (end > 0) request.windows.push_back({0, end, 0, end});
+    if (end > 0) request.windows.push_back({0, end, 0, end, 0});
     return;
   }
   int32_t too_long = 0;
-  std::optional<std::pmr::vector<Window>> windows = MakeWindows(begins, window, memory, &too_long);
+  std::optional<std::pmr::vector<Window>> windows = MakeWindows(
+      begins, window,
+      [&](int32_t word) {
+        return BeginsSentence(text, request.text.words, static_cast<size_t>(word));
+      },
+      memory, &too_long);
   if (windows) {
     request.windows = std::move(*windows);
     return;
@@ -391,8 +397,8 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   }
   if (extraction.error) return extraction;
 
-  // Results are resolved one by one, unless labels were read in several sets; those of neighbours
-  // can still overlap at their border. Labels are counted over all sets here.
+  // Results are resolved one by one, unless labels were read in several sets; what meets spans of a
+  // neighbouring window is left for here. Labels are counted over all sets here.
   struct Source {
     Span span;
     const SequenceResult* result;

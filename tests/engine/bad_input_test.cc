@@ -179,7 +179,7 @@ TEST(BadCheckpoint, MissingFilesAreNamed) {
   EXPECT_THAT(MustFail(checkpoint.path()).message, HasSubstr("gliner_config.json"));
   const Error nowhere = MustFail("nobody/no-such-model");
   EXPECT_EQ(nowhere.code, Code::kNotFound);
-  EXPECT_THAT(nowhere.message, HasSubstr("huggingface-cli download nobody/no-such-model"));
+  EXPECT_THAT(nowhere.message, HasSubstr("`waterline pull nobody/no-such-model`"));
 }
 
 TEST(BadCheckpoint, WhatIsNotSupportedIsNamedWithWhatIs) {
