@@ -123,8 +123,8 @@ class RowExtraction:
 
 
 class Worker:
-    """A RowExtraction and what its model is loaded from: what waterline.ray and waterline.spark send
-    to their worker processes. Holds no model; can be pickled."""
+    """A RowExtraction and what its model is loaded from, as waterline.ray and waterline.spark send
+    them to worker processes. Holds no model; can be pickled."""
 
     def __init__(
         self,
