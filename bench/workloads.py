@@ -35,6 +35,18 @@ def sentences(count):
     return random.Random(5).sample(pool, min(count, len(pool)))
 
 
+def short_texts(count):
+    """Yields `count` stretches of 4 to 40 words (or the whole of a shorter sentence) of sentences of all
+    domains."""
+    pool = [sentence.split(" ") for found in sentences_by_domain().values() for sentence in found]
+    dice = random.Random(7)
+    for _ in range(count):
+        words = dice.choice(pool)
+        size = min(len(words), dice.randint(4, 40))
+        begin = dice.randint(0, len(words) - size)
+        yield " ".join(words[begin:begin + size])
+
+
 def joined(count):
     """`count` texts of whole sentences of one domain each: lengths log-normal around 115 words,
     from 16 to about 220."""

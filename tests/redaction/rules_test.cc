@@ -131,8 +131,8 @@ TEST(ParseRules, DropsWhatIsNotWanted) {
   EXPECT_EQ(rules.labels.size(), preset.labels.size() - 2);
   size_t kept = 0;
   for (const PatternRule& rule : preset.patterns) {
-    kept +=
-        rule.label != "ip address" && rule.label != "phone number" && rule.name != "mac_address";
+    kept += rule.label != "ip address" && rule.label != "phone number" &&
+            rule.name != "mac_address" && rule.label != "username";
   }
   EXPECT_EQ(rules.patterns.size(), kept);
   // What was dropped may be written anew.
