@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "extraction_format.h"
@@ -19,11 +20,20 @@ std::string FormatBrat(const FormatOptions& options, const InputDocument& docume
 // `annotation.conf`: the labels and relations of the run.
 std::string FormatBratConfiguration(const FormatOptions& options);
 
-// The directory. It is PATH.partial until Commit.
+// The directory. It is PATH.partial until Commit, and locked as long as this is there. Movable.
 class BratFolder {
  public:
+  // Goes on with what an earlier process left in PATH.partial; Clear drops it.
   // Errors: kIo  `path` is there and not an empty directory, or the system refused.
+  // kInvalidArgument  another process writes it.
   static Result<BratFolder> Open(const std::string& path);
+
+  BratFolder(BratFolder&& other) noexcept;
+  BratFolder& operator=(BratFolder&& other) noexcept;
+  ~BratFolder();
+
+  // Removes the files of an earlier run. Errors: kIo.
+  Result<void> Clear();
 
   // Writes the files of one document, over those of an earlier run; blank and refused ones have
   // none. Errors: kIo.
@@ -40,11 +50,13 @@ class BratFolder {
 
  private:
   explicit BratFolder(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {}
+  Result<void> Lock();
   std::string NameOf(const FormatOptions& options, const InputDocument& document);
   Result<void> WriteFile(const std::string& name, const std::string& bytes) const;
 
   std::string path_;
   std::string partial_;
+  int descriptor_ = -1;             // Of the directory; holds the lock.
   std::vector<std::string> names_;  // Of the files of the input.
 };
 

@@ -70,8 +70,8 @@ Result<std::vector<std::string>> CopyNames(const std::vector<std::string>& files
 }
 
 Result<CopyOutput> CopyOutput::Open(const std::string& path, CopyLayout layout,
-                                    const std::vector<std::string>& files,
-                                    const ReadOptions& read) {
+                                    const std::vector<std::string>& files, const ReadOptions& read,
+                                    bool unfinished) {
   CopyOutput output(files, read);
   if (layout == CopyLayout::kStream) {
     if (std::optional<std::string> obstacle = FindObstacle(files, read)) {
@@ -89,7 +89,7 @@ Result<CopyOutput> CopyOutput::Open(const std::string& path, CopyLayout layout,
   Result<std::vector<std::string>> names = CopyNames(files);
   if (!names.ok()) return names.error();
   output.names_ = *std::move(names);
-  Result<OutputFolder> folder = OutputFolder::Open(path);
+  Result<OutputFolder> folder = OutputFolder::Open(path, unfinished);
   if (!folder.ok()) return folder.error();
   output.folder_.emplace(*std::move(folder));
   return output;

@@ -27,8 +27,10 @@ class CopyOutput {
   // Opens `path`; "" is standard output, of kStream. Errors: those of OutputFile::OpenResumable,
   // OutputFolder::Open and CopyNames; kInvalidArgument  no path; files that cannot stand in one
   // stream: several texts, or several kinds.
+  // `unfinished` is of OutputFolder::Open.
   static Result<CopyOutput> Open(const std::string& path, CopyLayout layout,
-                                 const std::vector<std::string>& files, const ReadOptions& read);
+                                 const std::vector<std::string>& files, const ReadOptions& read,
+                                 bool unfinished = false);
 
   // Begins anew, or goes on in the copy of `file` at `mark`. Errors: as OutputFile::Rewind.
   Result<void> Begin(const std::optional<OutputMark>& mark, size_t file);

@@ -144,8 +144,7 @@ bool CsvSplitter::Next(CsvRecord& record) {
   if (at_ - start_ > max_bytes_) {
     return Refuse(state_ == State::kQuoted
                       ? unclosed() + fmt::format(" in {}", FormatByteSize(max_bytes_))
-                      : fmt::format("the record is longer than {}, the most that is read at once "
-                                    "under this memory budget",
+                      : fmt::format("the record is longer than {}, the most that is read at once",
                                     FormatByteSize(max_bytes_)),
                   record);
   }

@@ -25,9 +25,10 @@ bool IsBlank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
-std::string DescribeTooLong(std::string_view what, size_t max_bytes) {
-  return fmt::format("{} is longer than {}, the most that is read at once under this memory budget",
-                     what, FormatByteSize(max_bytes));
+std::string DescribeTooLong(std::string_view what, const ReadOptions& options) {
+  return fmt::format("{} is longer than {}, the most that is read at once{}", what,
+                     FormatByteSize(options.max_bytes),
+                     options.budget_limits ? " under this memory budget" : "");
 }
 
 std::string LowerCase(std::string_view text) {
@@ -240,8 +241,8 @@ Result<void> DocumentReader::ReadText(std::vector<InputDocument>& window) {
   at_end_ = true;
   if (document.text.starts_with(kByteOrderMark)) document.text.erase(0, kByteOrderMark.size());
   if (document.text.size() > options_.max_bytes) {
-    document.flaw = DescribeTooLong("the file", options_.max_bytes) +
-                    "; with --lines each line is a text, or raise --memory-budget";
+    document.flaw = DescribeTooLong("the file", options_) + "; with --lines each line is a text" +
+                    (options_.budget_limits ? ", or raise --memory-budget" : "");
     document.text = {};
   }
   Replace(document.text);
@@ -254,7 +255,7 @@ InputDocument DocumentReader::ToDocument(const Line& line) {
   document.line = line.number;
   document.line_end = line.end;
   if (line.too_long) {
-    document.flaw = DescribeTooLong("the line", options_.max_bytes);
+    document.flaw = DescribeTooLong("the line", options_);
   } else if (kind_ == InputKind::kLines) {
     document.text = line.bytes;
     Replace(document.text);

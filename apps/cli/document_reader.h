@@ -42,6 +42,7 @@ struct ReadOptions {
   char delimiter = '\0';                         // Of CSV; 0: a comma, and a tab for kTsv.
   Shard shard = {};
   size_t max_bytes = 0;  // Of one document of kText, and of one line; longer ones are refused.
+  bool budget_limits = false;  // A larger memory budget would make max_bytes larger.
 };
 
 // What the name of a file says of it: kJsonl for *.jsonl and *.ndjson, kCsv for *.csv, kTsv for

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -146,7 +147,8 @@ class MistakenText {
     const auto [of_gold, of_found] = Judge(text);
     for (size_t i = 0; i < text.gold.size(); ++i) {
       wrong_ = wrong_ || !of_gold[i].right;
-      if (!of_gold[i].right) Add(text.gold[i], Called(report_, text.gold[i], of_gold[i], true), 1);
+      if (of_gold[i].right) continue;
+      Add(text.gold[i], Called(report_, text.gold[i], of_gold[i], true), kNoScore);
     }
     for (size_t i = 0; i < text.found.size(); ++i) {
       wrong_ = wrong_ || !of_found[i].right;
@@ -164,6 +166,8 @@ class MistakenText {
   }
 
  private:
+  static constexpr float kNoScore = std::numeric_limits<float>::quiet_NaN();
+
   void Add(const LabelledSpan& span, std::string name, float score) {
     Entity entity;
     entity.byte_start = byte_of_[span.start];

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <iterator>
 #include <string_view>
@@ -22,30 +23,37 @@ constexpr std::string_view kHead = R"(<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Entities</title>
 <style>
+:root { color-scheme: light dark; --faint: #62626a; }
 body { font: 16px/1.6 system-ui, sans-serif; margin: 0; color: #1c1c1e; background: #fff; }
 header { position: sticky; top: 0; background: #f5f5f7; border-bottom: 1px solid #d0d0d5; padding: .6rem 1.2rem; }
 main { max-width: 60rem; margin: 0 auto; padding: 0 1.2rem 4rem; }
-h2 { font-size: .85rem; color: #6a6a70; margin: 1.6rem 0 .2rem; font-weight: 600; overflow-wrap: anywhere; }
+#legend { max-height: min(9rem, 30vh); overflow-y: auto; }
+h2 { font-size: .85rem; color: var(--faint); margin: 1.6rem 0 .2rem; font-weight: 600; overflow-wrap: anywhere; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
 .error { color: #b00020; }
 mark { background: hsl(var(--h) 80% 86%); color: inherit; border-radius: .25em; padding: .05em .2em; box-decoration-break: clone; -webkit-box-decoration-break: clone; }
-mark > small { font-size: .68em; color: hsl(var(--h) 60% 28%); margin-left: .4em; white-space: nowrap; }
+mark mark { padding: .05em 0; }
+mark > small { font-size: .68em; color: hsl(var(--h) 60% 28%); margin-inline: .4em; unicode-bidi: isolate; user-select: none; }
+mark > small:last-child { margin-inline-end: 0; }
 mark.off { background: none; padding: 0; }
 mark.off > small { display: none; }
-label { display: inline-block; margin: .1rem .9rem .1rem 0; white-space: nowrap; }
+label { display: inline-block; max-width: 100%; margin: .1rem .9rem .1rem 0; overflow-wrap: anywhere; }
+input { vertical-align: middle; }
 .swatch { display: inline-block; width: .8em; height: .8em; border-radius: .2em; background: hsl(var(--h) 80% 76%); }
-.count { color: #6a6a70; font-size: .85em; }
+.count { color: var(--faint); font-size: .85em; }
 ul { margin: .2rem 0; padding-left: 1.4rem; font-size: .9em; }
 @media (prefers-color-scheme: dark) {
+  :root { --faint: #a4a4ad; }
   body { background: #1c1c1e; color: #eaeaee; } header { background: #2a2a2e; border-color: #444; }
   mark { background: hsl(var(--h) 45% 28%); } mark > small { color: hsl(var(--h) 70% 78%); }
-  .error { color: #ff6b81; }
+  .swatch { background: hsl(var(--h) 45% 45%); } .error { color: #ff6b81; }
 }
+@media print { header { position: static; } #legend { max-height: none; } }
 </style>
 </head>
 <body>
 <header>
-<div id="legend"></div>
+<div id="legend" role="group" aria-label="labels"></div>
 <label>score from <input id="least" type="range" min="0" max="1" step="0.01" value="0"> <output id="shown">0.00</output></label>
 </header>
 <main>
@@ -61,6 +69,7 @@ for (const mark of marks) {
   of.n += 1;
   counts.set(mark.dataset.label, of);
 }
+if (marks.length === 0) document.getElementById("legend").textContent = "no entities";
 const least = document.getElementById("least");
 function show() {
   document.getElementById("shown").textContent = Number(least.value).toFixed(2);
@@ -104,6 +113,8 @@ int HueOf(const FormatOptions& options, const std::string& label) {
   return static_cast<int>(hash % 360);
 }
 
+bool HasScore(const Entity& entity) { return !std::isnan(entity.score); }
+
 // An entity, or the part of it that lies inside of the one around it.
 struct Open {
   size_t end = 0;
@@ -131,7 +142,8 @@ class MarkedHtml {
       const std::string& label = LabelName(options_, document_, entity->label);
       fmt::format_to(std::back_inserter(out_),
                      "<mark style=\"--h:{}\" data-label=\"{}\" data-score=\"{:.4f}\">",
-                     HueOf(options_, label), EscapeHtml(label), entity->score);
+                     HueOf(options_, label), EscapeHtml(label),
+                     HasScore(*entity) ? entity->score : 1);
       open_.push_back({end, entity});
     }
     CloseUntil(text_.size() + 1);
@@ -148,8 +160,9 @@ class MarkedHtml {
     while (!open_.empty() && open_.back().end <= at) {
       WriteUntil(open_.back().end);
       const Entity& entity = *open_.back().entity;
-      fmt::format_to(std::back_inserter(out_), "<small>{} {:.2f}</small></mark>",
-                     EscapeHtml(LabelName(options_, document_, entity.label)), entity.score);
+      const std::string score = HasScore(entity) ? fmt::format(" {:.2f}", entity.score) : "";
+      fmt::format_to(std::back_inserter(out_), "<small>{}{}</small></mark>",
+                     EscapeHtml(LabelName(options_, document_, entity.label)), score);
       open_.pop_back();
     }
   }
@@ -178,7 +191,7 @@ void FormatHtml(const FormatOptions& options, const InputDocument& document,
     fmt::format_to(std::back_inserter(out), "<p class=\"error\">{}</p>\n",
                    EscapeHtml(extraction.error->message));
   }
-  out += "<p class=\"text\">";
+  out += "<p class=\"text\" dir=\"auto\">";
   MarkedHtml(options, document, out).Write(extraction.entities);
   out += "</p>\n";
   if (!extraction.relations.empty()) {

@@ -10,6 +10,7 @@
 namespace waterline::cli {
 
 void FormatHtmlStart(const FormatOptions& options, std::string& out);
+// An entity without a score (NaN) is shown without one, wherever the slider stands.
 void FormatHtml(const FormatOptions& options, const InputDocument& document,
                 const Extraction& extraction, std::string& out);
 void FormatHtmlEnd(std::string& out);

@@ -29,6 +29,10 @@ Error InputStream::Named(const Error& error) const {
   return {error.code, fmt::format("{}: {}", DisplayName(path_), error.message)};
 }
 
+Error InputStream::OfData(const Error& error) const {
+  return Named({error.code, "its " + error.message});
+}
+
 Result<void> InputStream::ReadRaw() {
   chunk_.resize(kChunkBytes);
   const Result<size_t> count = source_.Read(chunk_.data(), chunk_.size());
@@ -48,8 +52,8 @@ Result<void> InputStream::ChooseCompression() {
   started_ = true;
   raw_ = head_;
   if (found != Compression::kGzip && found != Compression::kZstd) return {};
-  Result<Decompressor> opened = Decompressor::Open(found);
-  if (!opened.ok()) return Named(opened.error());
+  Result<Decompressor> opened = Decompressor::Open(found, {.zero_padding = true});
+  if (!opened.ok()) return OfData(opened.error());
   decompressor_ = *std::move(opened);
   inflated_.resize(kChunkBytes);
   return {};
@@ -67,7 +71,7 @@ Result<bool> InputStream::ReadPlain() {
   }
   while (true) {
     const Result<size_t> count = decompressor_->Read(raw_, inflated_.data(), inflated_.size());
-    if (!count.ok()) return Named(count.error());
+    if (!count.ok()) return OfData(count.error());
     if (*count > 0) {
       plain_ = std::string_view(inflated_).substr(0, *count);
       return true;
@@ -76,7 +80,7 @@ Result<bool> InputStream::ReadPlain() {
     if (Result<void> read = ReadRaw(); !read.ok()) return read.error();
   }
   plain_ = {};
-  if (Result<void> end = decompressor_->End(); !end.ok()) return Named(end.error());
+  if (Result<void> end = decompressor_->End(); !end.ok()) return OfData(end.error());
   return false;
 }
 

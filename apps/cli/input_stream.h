@@ -46,6 +46,7 @@ class InputStream {
   Result<bool> ReadPlain();          // The next piece of plain_; false: the end.
   Result<bool> ChooseDecoder();      // From the first piece of plain_.
   Error Named(const Error& error) const;
+  Error OfData(const Error& error) const;  // The same, of the decompressor's.
 
   ByteSource source_;
   std::string path_;

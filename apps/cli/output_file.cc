@@ -22,6 +22,8 @@
 namespace waterline::cli {
 namespace {
 
+constexpr size_t kChunk = 1 << 16;
+
 uint32_t Crc(uint32_t before, const char* bytes, size_t size) {
   return static_cast<uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes), size));
 }
@@ -49,7 +51,9 @@ Result<OutputFile> OutputFile::OpenInPlace(const std::string& path) {
 std::string OutputFile::PartialOf(const std::string& path) {
   std::error_code error;
   const std::filesystem::path target = std::filesystem::canonical(path, error);
-  return (error ? path : target.string()) + ".partial";
+  std::string name = error ? path : target.string();
+  while (name.size() > 1 && name.ends_with('/')) name.pop_back();  // A directory to be made.
+  return name + ".partial";
 }
 
 Result<OutputFile> OutputFile::OpenAs(const std::string& path, bool resumable) {
@@ -154,9 +158,10 @@ Result<void> OutputFile::MakePrivate() {
   return {};
 }
 
-Result<void> OutputFile::Rewind(const OutputMark& mark) {
+// What the file begins with, as far as `mark` goes.
+Result<OutputMark> OutputFile::ReadUpTo(const OutputMark& mark) {
   OutputMark found;
-  std::vector<char> chunk(1 << 16);
+  std::vector<char> chunk(kChunk);
   if (lseek(descriptor_, 0, SEEK_SET) != 0) return Failed(errno);
   while (found.bytes < mark.bytes) {
     const size_t wanted = std::min<uint64_t>(chunk.size(), mark.bytes - found.bytes);
@@ -167,7 +172,35 @@ Result<void> OutputFile::Rewind(const OutputMark& mark) {
     found.bytes += static_cast<uint64_t>(count);
     found.crc = Crc(found.crc, chunk.data(), static_cast<size_t>(count));
   }
-  if (found.bytes != mark.bytes || found.crc != mark.crc) {
+  return found;
+}
+
+// Fills the partial file, which is empty, with what stands under its name; as far as `mark` goes.
+Result<void> OutputFile::TakeBack(const OutputMark& mark) {
+  const int committed = open(name_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (committed < 0) return {};  // There is none: Rewind will notice.
+  std::vector<char> chunk(kChunk);
+  Result<void> done;
+  for (uint64_t left = mark.bytes; left > 0 && done.ok();) {
+    const ssize_t count = read(committed, chunk.data(), std::min<uint64_t>(chunk.size(), left));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    left -= static_cast<uint64_t>(count);
+    done = Write({chunk.data(), static_cast<size_t>(count)});
+  }
+  close(committed);
+  return done;
+}
+
+Result<void> OutputFile::Rewind(const OutputMark& mark) {
+  Result<OutputMark> found = ReadUpTo(mark);
+  if (!found.ok()) return found.error();
+  if (found->bytes == 0 && mark.bytes > 0 && !partial_.empty()) {
+    if (Result<void> taken = TakeBack(mark); !taken.ok()) return taken;
+    found = ReadUpTo(mark);
+    if (!found.ok()) return found.error();
+  }
+  if (found->bytes != mark.bytes || found->crc != mark.crc) {
     return Error{Code::kInvalidArgument,
                  fmt::format("{}: does not begin with what the interrupted run wrote",
                              partial_.empty() ? name_ : partial_)};

@@ -43,8 +43,10 @@ class OutputFile {
   // Whether there is a partial file of a fixed name: `path` is no device, pipe or standard output.
   bool resumable() const { return resumable_; }
 
-  // Goes back to `mark`, which this or an earlier process took; the rest is dropped. Of resumable
-  // files. Errors: kIo; kInvalidArgument  the file does not begin with what was written then.
+  // Goes back to `mark`, which this or an earlier process took; the rest is dropped. Where that
+  // process brought the file under its name and no further, what it holds is taken from there. Of
+  // resumable files. Errors: kIo; kInvalidArgument  the file does not begin with what was written
+  // then.
   Result<void> Rewind(const OutputMark& mark);
   const OutputMark& mark() const { return mark_; }
 
@@ -67,6 +69,8 @@ class OutputFile {
 
   static Result<OutputFile> OpenAs(const std::string& path, bool resumable);
   Result<void> OpenPartial();
+  Result<OutputMark> ReadUpTo(const OutputMark& mark);
+  Result<void> TakeBack(const OutputMark& mark);
   Error Failed(int error) const;
 
   int descriptor_ = -1;

@@ -36,17 +36,22 @@ bool Lock(int directory) {
 
 }  // namespace
 
-Result<OutputFolder> OutputFolder::Open(const std::string& path) {
+Result<OutputFolder> OutputFolder::Open(const std::string& path, bool unfinished) {
   std::string name = path;
   while (name.size() > 1 && name.ends_with('/')) name.pop_back();
   std::error_code error;
   const bool exists = fs::exists(name, error);
-  if (exists && (!fs::is_directory(name, error) || !fs::is_empty(name, error))) {
+  const bool back = exists && unfinished && fs::is_directory(name, error) &&
+                    !fs::exists(name + ".partial", error);
+  error.clear();
+  if (exists && !back && (!fs::is_directory(name, error) || !fs::is_empty(name, error))) {
     return Error{Code::kIo,
                  fmt::format("{}: is there already; the files come into a new directory", path)};
   }
   OutputFolder folder(std::move(name));
   folder.kept_ = true;  // Until it is known to be ours.
+  if (back) fs::rename(folder.path_, folder.partial_, error);
+  if (error) return Failed(path, error);
   fs::create_directory(folder.partial_, error);
   if (error) return Failed(path, error);
   folder.lock_ = open(folder.partial_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

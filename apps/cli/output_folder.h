@@ -13,9 +13,10 @@ namespace waterline::cli {
 // kept.
 class OutputFolder {
  public:
-  // Errors: kIo  `path` is there and not an empty directory, or the system refused;
-  // kInvalidArgument  another run writes it.
-  static Result<OutputFolder> Open(const std::string& path);
+  // `unfinished`: where `path` is there, a process that ended brought it under its name and no
+  // further, and it becomes PATH.partial again. Errors: kIo  `path` is there and not an empty
+  // directory, or the system refused; kInvalidArgument  another run writes it.
+  static Result<OutputFolder> Open(const std::string& path, bool unfinished = false);
 
   OutputFolder(OutputFolder&& other) noexcept;
   OutputFolder& operator=(OutputFolder&&) = delete;

@@ -32,7 +32,7 @@ Result<void> PlanWindow(const Engine& engine, const ExtractOptions& options, con
   const std::vector<InputDocument>& documents = windows.documents();
   std::vector<std::optional<Error>> errors(documents.size());
   for (size_t i = 0; i < documents.size(); ++i) {
-    plan.texts += documents[i].blank ? 0 : 1;
+    plan.texts += documents[i].blank || documents[i].lost_file ? 0 : 1;
     errors[i] = windows.FlawOf(i);
   }
   for (PlannedRefusal& refusal : planned->refused) {
@@ -40,7 +40,14 @@ Result<void> PlanWindow(const Engine& engine, const ExtractOptions& options, con
   }
   for (size_t i = 0; i < documents.size(); ++i) {
     if (!errors[i]) continue;
-    plan.refused.push_back({DocumentPlace(input.files, documents[i]), *std::move(errors[i])});
+    RefusedText text{DocumentPlace(input.files, documents[i]), *std::move(errors[i])};
+    if (documents[i].lost_file) {
+      ++plan.lost_files;
+      // What is wrong with a file names it already.
+      const std::string named = text.place + ": ";
+      if (text.error.message.starts_with(named)) text.error.message.erase(0, named.size());
+    }
+    plan.refused.push_back(std::move(text));
   }
   plan.Add(*std::move(planned));
   return {};

@@ -94,9 +94,9 @@ void AddRefused(const std::vector<RefusedText>& refused, ReportTable& table) {
 void AddInput(const InputPlan& input, ReportTable& table) {
   table.Heading("input");
   table.Count("texts", input.texts);
-  table.Row("refused",
-            fmt::format("{} ({} for size)", FormatCount(static_cast<int64_t>(input.refused.size())),
-                        FormatCount(input.Refusals())));
+  table.Row("refused", fmt::format("{} ({} for size)", FormatCount(input.RefusedTexts()),
+                                   FormatCount(input.Refusals())));
+  if (input.lost_files > 0) table.Count("files lost", input.lost_files);
   table.Count("batches", static_cast<int64_t>(input.batches.size()));
   table.Count("tokens", input.tokens);
   table.Count("split to fit", input.splits);
@@ -116,7 +116,8 @@ void WriteBatch(const BatchPlan& batch, JsonWriter& json) {
 
 void WriteInput(const InputPlan& input, JsonWriter& json) {
   json.IntField("texts", input.texts);
-  json.IntField("refused_texts", static_cast<int64_t>(input.refused.size()));
+  json.IntField("refused_texts", input.RefusedTexts());
+  json.IntField("lost_files", input.lost_files);
   json.IntField("refusals", input.Refusals());
   json.IntField("batches", static_cast<int64_t>(input.batches.size()));
   json.IntField("tokens", input.tokens);

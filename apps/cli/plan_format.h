@@ -13,7 +13,7 @@
 namespace waterline::cli {
 
 struct RefusedText {
-  std::string place;  // "data.jsonl:17"
+  std::string place;  // "data.jsonl:17"; of a file that cannot be read to its end, the file.
   Error error;
 };
 
@@ -25,10 +25,12 @@ struct InputPlan {
   std::vector<BatchPlan> batches;  // In the order in which they would begin; without buffers.
   size_t largest_index = 0;        // Of batches, when there are any: the first of the highest peak,
   BatchPlan largest;               // and the same with its buffers.
-  std::vector<RefusedText> refused;
+  std::vector<RefusedText> refused;  // Of texts and
+  int64_t lost_files = 0;            // of this many files.
 
   // Adds what one more call would do, but for its texts and its refusals.
   void Add(RunPlan plan);
+  int64_t RefusedTexts() const { return static_cast<int64_t>(refused.size()) - lost_files; }
   // Texts that are refused for their size: EngineStats::refusals.
   int64_t Refusals() const;
 };

@@ -151,7 +151,7 @@ Result<std::unique_ptr<TextOutput>> RedactionOutput::Open(const RedactArguments&
     const bool folder = arguments.format == RedactionFormat::kFiles;
     Result<CopyOutput> copy =
         CopyOutput::Open(arguments.output, folder ? CopyLayout::kFolder : CopyLayout::kStream,
-                         files, arguments.read);
+                         files, arguments.read, LeftUnfinished(arguments));
     if (!copy.ok()) return copy.error();
     output->copy_.emplace(*std::move(copy));
   }

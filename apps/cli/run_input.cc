@@ -24,6 +24,7 @@ ReadOptions ReadAs(const RunArguments& arguments, size_t memory_budget) {
   ReadOptions options = arguments.read;
   if (arguments.without_model) memory_budget = kTextsOfBudget * kMaxTextBytes;
   options.max_bytes = std::min(memory_budget / kTextsOfBudget, kMaxTextBytes);
+  options.budget_limits = options.max_bytes < kMaxTextBytes;
   return options;
 }
 

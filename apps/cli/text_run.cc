@@ -485,6 +485,10 @@ bool WouldLoseWork(const TextRunArguments& arguments) {
   return true;
 }
 
+bool LeftUnfinished(const TextRunArguments& arguments) {
+  return arguments.resume && RunJournal(arguments.output, {}).Documents().has_value();
+}
+
 std::optional<std::string> FindRunContradiction(const TextRunArguments& arguments) {
   if (arguments.resume && arguments.restart) return "--resume and --restart say different things";
   if (arguments.resume && (arguments.output.empty() || arguments.output == "-")) {

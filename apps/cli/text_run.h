@@ -60,6 +60,9 @@ class TextOutput {
 // Whether an interrupted run left work that neither --resume nor --restart speaks of; says so.
 bool WouldLoseWork(const TextRunArguments& arguments);
 
+// Whether this run goes on with one that left a journal.
+bool LeftUnfinished(const TextRunArguments& arguments);
+
 // What does not go together in what both commands have, if anything.
 std::optional<std::string> FindRunContradiction(const TextRunArguments& arguments);
 

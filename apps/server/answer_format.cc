@@ -133,27 +133,11 @@ void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extra
 
 }  // namespace
 
-Problem ProblemOfText(const Error& error) {
-  Problem problem = ProblemOf(error);
-  if (error.code == Code::kOverBudget) problem.field = "/text";
-  if (error.code != Code::kInvalidArgument) return problem;
-  problem.field = "/labels";
-  if (error.message.starts_with("the text") || error.message.starts_with("the word at")) {
-    problem.field = "/text";
-  }
-  if (error.message.starts_with("relation")) problem.field = "/relations";
-  if (error.message.starts_with("this model finds no relations")) {  // Not for this model.
-    problem.status = 404;
-    problem.field = "/model";
-  }
-  return problem;
-}
-
 void WriteAnswer(const AnswerFormat& format, const Job& job, size_t index, cli::JsonWriter& json) {
   const JobText& text = job.texts[index];
   const Extraction& found = job.results[index];
   if (found.error) {
-    WriteError(ProblemOfText(*found.error), {}, json);
+    WriteError(ProblemOf(*found.error), {}, json);
     return;
   }
   if (format.kind == AnswerKind::kRedaction) {

@@ -23,10 +23,6 @@ struct AnswerFormat {
   PresetPointer preset;  // Whose patterns are looked for; nullptr: none.
 };
 
-// Why a text was refused. The field is "/text", "/labels" or "/relations", as the engine says
-// which.
-Problem ProblemOfText(const Error& error);
-
 // The members of the object of text `index` of `job`, without its braces.
 void WriteAnswer(const AnswerFormat& format, const Job& job, size_t index, cli::JsonWriter& json);
 

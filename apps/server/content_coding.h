@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string_view>
+#include <vector>
 
+#include "decompressor.h"
 #include "waterline/result.h"
 
 namespace waterline::server {
@@ -13,19 +15,26 @@ namespace waterline::server {
 // frames with a larger one are refused.
 class Decoder {
  public:
-  virtual ~Decoder() = default;
+  // `coding` is the value of Content-Encoding: "", "identity", "gzip", "x-gzip", "deflate", "zstd".
+  // Takes no memory before the first piece. Errors: kUnsupported  another one, or several.
+  static Result<Decoder> For(std::string_view coding);
 
   // Gives the next piece of the body, which must stay until it is used up.
-  virtual void Feed(std::string_view piece) = 0;
-  // What was decoded, at most 64 KiB, valid until the next call; empty when the piece is used up.
-  // Errors: kInvalidArgument  it is not of this coding. kIo  there is no memory.
-  virtual Result<std::string_view> Next() = 0;
+  void Feed(std::string_view piece) { piece_ = piece; }
+  // What was decoded, at most 64 KiB of what was compressed, valid until the next call; empty when
+  // the piece is used up. Errors: kInvalidArgument  it is not of this coding. kIo  there is no
+  // memory.
+  Result<std::string_view> Next();
   // The end of the body. Errors: kInvalidArgument  more was to come.
-  virtual Result<void> End() = 0;
+  Result<void> End() const;
 
-  // `coding` is the value of Content-Encoding: "", "identity", "gzip", "x-gzip", "deflate", "zstd".
-  // Errors: kUnsupported  another one, or several.
-  static Result<std::unique_ptr<Decoder>> For(std::string_view coding);
+ private:
+  explicit Decoder(cli::Compression coding) : coding_(coding) {}
+
+  cli::Compression coding_;
+  std::string_view piece_;
+  std::optional<cli::Decompressor> decompressor_;  // Of the first piece.
+  std::vector<char> decoded_;
 };
 
 }  // namespace waterline::server

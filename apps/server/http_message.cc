@@ -4,13 +4,37 @@
 #include "json_writer.h"
 
 namespace waterline::server {
+namespace {
+
+// What of the request `error` is about, as a JSON pointer; "" for none.
+const char* FieldOf(const Error& error) {
+  if (error.code == Code::kOverBudget) return "/text";
+  switch (error.subject) {
+    case Subject::kText:
+      return "/text";
+    case Subject::kLabels:
+      return "/labels";
+    case Subject::kRelations:
+      return "/relations";
+    case Subject::kThreshold:
+      return "/threshold";
+    case Subject::kModel:
+      return "/model";
+    case Subject::kNone:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
 
 Problem ProblemOf(const Error& error) {
   int status = 500;
   switch (error.code) {
     case Code::kInvalidArgument:
     case Code::kUnsupported:
-      status = 422;
+      // A model that cannot do what is asked is not there for it.
+      status = error.subject == Subject::kModel ? 404 : 422;
       break;
     case Code::kOverBudget:
       status = 413;
@@ -30,7 +54,8 @@ Problem ProblemOf(const Error& error) {
   // What went wrong inside names files, which are nobody's business but the operator's.
   const bool inside = status == 500 || error.code == Code::kIo || error.code == Code::kNotFound;
   return {status, CodeName(error.code),
-          inside ? "the server could not answer: its log says more" : error.message};
+          inside ? "the server could not answer: its log says more" : error.message,
+          FieldOf(error)};
 }
 
 void WriteError(const Problem& problem, std::string_view request_id, cli::JsonWriter& json) {

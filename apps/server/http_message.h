@@ -42,6 +42,7 @@ struct Problem {
   std::optional<size_t> limit = {};  // What was exceeded.
 };
 
+// The status is that of the code, the field that of the subject.
 Problem ProblemOf(const Error& error);
 // "error": why, with the id of the request where there is one.
 void WriteError(const Problem& problem, std::string_view request_id, cli::JsonWriter& json);

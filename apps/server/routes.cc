@@ -195,7 +195,7 @@ Outcome Routes::AnswerTexts(AnswerKind kind, Request& request) const {
                                           std::get<PresetPointer>(preset)},
                     one = document["text"].IsString(), model = pool_.NameOf(settings.model)](
                        const Job& done) -> std::variant<Response, Problem> {
-    if (one && done.results.front().error) return ProblemOfText(*done.results.front().error);
+    if (one && done.results.front().error) return ProblemOf(*done.results.front().error);
     return AnswerOf(model, [&](cli::JsonWriter& json) {
       json.Key("results");
       json.StartArray();
@@ -253,8 +253,8 @@ Outcome Routes::AnswerPlan(Request& request) const {
   auto& pending = std::get<Pending>(made);
   pending.finish =
       [model = pool_.NameOf(settings.model)](const Job& done) -> std::variant<Response, Problem> {
-    if (done.error) return ProblemOfText(*done.error);
-    if (!done.plan->refused.empty()) return ProblemOfText(done.plan->refused.front().error);
+    if (done.error) return ProblemOf(*done.error);
+    if (!done.plan->refused.empty()) return ProblemOf(done.plan->refused.front().error);
     return AnswerOf(model, [&](cli::JsonWriter& json) { WritePlan(*done.plan, json); });
   };
   return std::move(pending);
@@ -271,11 +271,9 @@ Outcome Routes::AnswerLabelEmbeddings(Request& request) const {
   pending.finish =
       [model = pool_.NameOf(settings.model)](const Job& done) -> std::variant<Response, Problem> {
     if (done.error) {
-      Problem problem = ProblemOfText(*done.error);
-      if (done.error->code == Code::kUnsupported) {
-        problem.status = 404;
+      Problem problem = ProblemOf(*done.error);
+      if (done.error->subject == Subject::kModel) {  // The engine's message names a directory.
         problem.message = "this model has no label encoder: it reads labels with each text";
-        problem.field = "/model";
       }
       return problem;
     }

@@ -385,7 +385,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   // The whole body, decoded; or why not; or nothing: the client is gone.
   awaitable<std::optional<Problem>> ReadBody(Parser& parser, Exchange& exchange, std::string& body,
                                              Admission::Ticket& ticket) {
-    std::unique_ptr<Decoder> decoder = *Decoder::For(exchange.coding);
+    Decoder decoder = *Decoder::For(exchange.coding);
     std::vector<char> piece(kPiece);
     Lowest().expires_after(options().body_timeout);
     while (true) {
@@ -396,9 +396,9 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       }
       if (*size == 0) break;
       exchange.bytes_in += *size;
-      decoder->Feed({piece.data(), *size});
+      decoder.Feed({piece.data(), *size});
       while (true) {
-        const Result<std::string_view> decoded = decoder->Next();
+        const Result<std::string_view> decoded = decoder.Next();
         if (!decoded.ok()) {
           co_return Problem{400, "malformed_body", decoded.error().message};
         }
@@ -408,7 +408,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
         body.append(*decoded);
       }
     }
-    if (const Result<void> ended = decoder->End(); !ended.ok()) {
+    if (const Result<void> ended = decoder.End(); !ended.ok()) {
       co_return Problem{400, "malformed_body", ended.error().message};
     }
     co_return std::nullopt;
@@ -617,7 +617,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   // Until the body's end, or until the stream cannot go on.
   awaitable<void> ReadLines(Parser& parser, Exchange& exchange, Lines& lines, size_t places) {
-    std::unique_ptr<Decoder> decoder = *Decoder::For(exchange.coding);
+    Decoder decoder = *Decoder::For(exchange.coding);
     LineStream stream(*service_->routes, *exchange.route, exchange.client);
     cli::LineSplitter splitter(options().max_body);
     std::vector<char> piece(kPiece);
@@ -636,13 +636,13 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       if (!size) problem = Problem{400, "malformed_http", "the body is no HTTP/1.1"};
       exchange.bytes_in += size.value_or(0);
       if (!ended) {
-        decoder->Feed({piece.data(), *size});
-      } else if (const Result<void> whole = decoder->End(); !problem && !whole.ok()) {
+        decoder.Feed({piece.data(), *size});
+      } else if (const Result<void> whole = decoder.End(); !problem && !whole.ok()) {
         problem = Problem{400, "malformed_body", whole.error().message};
       }
       while (!problem && !lines.failed) {
         const Result<std::string_view> decoded =
-            ended ? Result<std::string_view>(std::string_view()) : decoder->Next();
+            ended ? Result<std::string_view>(std::string_view()) : decoder.Next();
         if (!decoded.ok()) {
           problem = Problem{400, "malformed_body", decoded.error().message};
           break;

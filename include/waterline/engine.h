@@ -219,7 +219,9 @@ struct LabelScore {
 
 // What was found in one text.
 struct Extraction {
-  // Why this text was refused; the others of the call are not affected.
+  // Why this text was refused; the others of the call are not affected. Its subject is kText,
+  // kLabels, kRelations, kThreshold or kModel for kInvalidArgument, and what lacked memory for
+  // kOverBudget where that is known.
   //   kInvalidArgument  not UTF-8 (names the byte), of 2 GiB or more, labels, a threshold or words
   //                     of its own that cannot be used (names the first such word), a word that is
   //                     longer than the encoder.
@@ -407,6 +409,7 @@ class Engine {
   // Errors (of the call as a whole): kInvalidArgument  no labels; a label that is not UTF-8 or
   //   holds the model's marker; two labels with one description; labels that leave no room for
   //   text; a threshold that is not a number; a lease without memory; an engine that only plans.
+  //   Those of labels, relations and thresholds have it as their subject.
   //   kIo  the system refused memory.
   Result<std::vector<Extraction>> Extract(std::span<const std::string_view> texts,
                                           std::span<const Label> labels,
@@ -429,7 +432,8 @@ class Engine {
                        const ExtractOptions& options = {}) const;
 
   // Encodes labels once for any number of calls, of models with a label encoder.
-  // Errors: kUnsupported  the model has none. kInvalidArgument  as Extract for labels.
+  // Errors: kUnsupported  the model has none (Subject::kModel). kInvalidArgument  as Extract for
+  //         labels.
   //         kOverBudget, kDeadline, kCancelled, kIo  as for a text.
   Result<LabelVectors> EmbedLabels(std::span<const Label> labels, const WaitLimit& wait = {}) const;
   // Reads a file that LabelVectors::Save wrote for this model. Of an engine with plan_only they

@@ -24,9 +24,20 @@ enum class Code {
 // The name of `code` as it appears in messages and machine-readable output, e.g. "over_budget".
 const char* CodeName(Code code);
 
+// Which part of a call an error is about, where it is about one.
+enum class Subject {
+  kNone,       // None of these, or the library does not say.
+  kText,       // A text, or the words that were given with it.
+  kLabels,     // The labels, or a threshold of one of them.
+  kRelations,  // The relations.
+  kThreshold,  // A threshold for all labels or relations.
+  kModel,      // The model: it cannot do what was asked, whatever the rest of the call.
+};
+
 struct Error {
   Code code;
   std::string message;  // One sentence: what was wrong, where, both values, what would do.
+  Subject subject = Subject::kNone;
 };
 
 // Holds a T or an Error. Test with ok() before using either side.

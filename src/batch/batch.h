@@ -31,6 +31,7 @@ struct Sequence {
   int32_t word_end = 0;
   int32_t own_begin = 0;  // Spans that start in [own_begin, own_end) are found in this sequence.
   int32_t own_end = 0;
+  int32_t alone_begin = 0;  // As Window::alone_begin.
   // Word vectors shift as in the Python package when words or labels have no sub-words
   // (spec/gliner-data-and-decoding.md A3). false: every word has its own, zero without sub-words.
   bool reference_alignment = false;

@@ -83,14 +83,20 @@ std::string FolderName(const std::string& id) {
   return folder;
 }
 
-std::string FetchCommand(const HubId& id, std::string_view files) {
-  return fmt::format("huggingface-cli download {}{}{}{}{}", id.id, files.empty() ? "" : " ", files,
-                     id.has_revision ? " --revision " : "", id.has_revision ? id.revision : "");
+std::string FetchFilesRemedy(const HubId& id, std::string_view files) {
+  return fmt::format("`huggingface-cli download {}{}{}{}{}`", id.id, files.empty() ? "" : " ",
+                     files, id.has_revision ? " --revision " : "",
+                     id.has_revision ? id.revision : "");
+}
+
+std::string FetchRemedy(const HubId& id) {
+  return fmt::format("`waterline pull {}{}{}` (or {})", id.id, id.has_revision ? "@" : "",
+                     id.has_revision ? id.revision : "", FetchFilesRemedy(id, ""));
 }
 
 Result<fs::path> LocateSnapshot(const HubId& id, const ModelPlaces& places,
                                 const std::string& fetch) {
-  const std::string remedy = fmt::format("fetch it with `{}`", fetch);
+  const std::string remedy = fmt::format("fetch it with {}", fetch);
   if (places.hub_cache.empty()) {
     return Error{
         Code::kNotFound,

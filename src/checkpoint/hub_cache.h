@@ -28,12 +28,17 @@ std::optional<HubId> ParseHubId(std::string_view text);
 // The folder of a model in the cache: "models--urchade--gliner_small-v2.1".
 std::string FolderName(const std::string& id);
 
-// "huggingface-cli download urchade/gliner_small-v2.1", with the revision if one was given, and
-// only `files` ("spm.model config.json") unless that is empty.
-std::string FetchCommand(const HubId& id, std::string_view files);
+// How a checkpoint is fetched, in words: "`waterline pull urchade/gliner_small-v2.1` (or
+// `huggingface-cli download urchade/gliner_small-v2.1`)", with the revision if one was given. Users
+// of the libraries may not have the program.
+std::string FetchRemedy(const HubId& id);
+
+// The same for `files` ("spm.model config.json"; "" is all) of a repository that is no checkpoint,
+// which `waterline pull` does not fetch: "`huggingface-cli download ID FILES`".
+std::string FetchFilesRemedy(const HubId& id, std::string_view files);
 
 // The snapshot's directory. Files in it are not looked at.
-// Errors: kNotFound  names the cache, what is there, and `fetch`, the command that would fetch it.
+// Errors: kNotFound  names the cache, what is there, and `fetch`, how it would be fetched.
 Result<std::filesystem::path> LocateSnapshot(const HubId& id, const ModelPlaces& places,
                                              const std::string& fetch);
 

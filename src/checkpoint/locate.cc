@@ -114,8 +114,8 @@ Backbone FindBackbone(const fs::path& directory, const std::string& model_name,
     backbone.remedy = "copy the backbone's tokenizer files beside the weights";
     return backbone;
   }
-  const std::string fetch = FetchCommand(*id, FilesToFetch(id->id));
-  backbone.remedy = fmt::format("fetch them with `{}`", fetch);
+  const std::string fetch = FetchFilesRemedy(*id, FilesToFetch(id->id));
+  backbone.remedy = fmt::format("fetch them with {}", fetch);
   const Result<fs::path> snapshot = LocateSnapshot(*id, places, fetch);
   if (snapshot.ok()) {
     backbone.directory = *snapshot;
@@ -199,7 +199,7 @@ Result<fs::path> LocateModel(const std::string& model, const ModelPlaces& places
                              "urchade/gliner_small-v2.1 or urchade/gliner_small-v2.1@main",
                              model)};
   }
-  const std::string fetch = FetchCommand(*id, "");
+  const std::string fetch = FetchRemedy(*id);
   const Result<fs::path> snapshot = LocateSnapshot(*id, places, fetch);
   if (!snapshot.ok()) {
     return Error{Code::kNotFound,
@@ -208,7 +208,7 @@ Result<fs::path> LocateModel(const std::string& model, const ModelPlaces& places
   const std::vector<std::string> missing = MissingFiles(*snapshot);
   if (!missing.empty()) {
     return Error{Code::kNotFound,
-                 fmt::format("the snapshot {} of {} lacks {}; complete it with `{}`",
+                 fmt::format("the snapshot {} of {} lacks {}; complete it with {}",
                              snapshot->string(), id->id, fmt::join(missing, " and "), fetch)};
   }
   return snapshot;

@@ -44,7 +44,7 @@ struct ModelPlaces {
 //         kNotFound         no such directory and no such snapshot, or a snapshot without
 //                           gliner_config.json or weights, as an interrupted download leaves it;
 //                           names every place that was looked at, every missing file, and the
-//                           command that would fetch it (huggingface-cli download <id>).
+//                           command that would fetch it (waterline pull <id>).
 Result<std::filesystem::path> LocateModel(
     const std::string& model, const ModelPlaces& places = ModelPlaces::FromEnvironment());
 

@@ -42,7 +42,8 @@ Error NoRoom(const OverBudget& over) {
   return {Code::kOverBudget,
           fmt::format("the labels and the place for this text need {} bytes, the memory budget "
                       "leaves {}",
-                      over.wanted(), over.available())};
+                      over.wanted(), over.available()),
+          Subject::kText};
 }
 
 }  // namespace
@@ -72,15 +73,17 @@ Result<void> Call::Check() const {
     needs_shared = documents_[i].labels == nullptr;
   }
   if (needs_shared && labels_.empty()) {
-    return Error{Code::kInvalidArgument, "no labels: give at least one entity type to look for"};
+    return Error{Code::kInvalidArgument, "no labels: give at least one entity type to look for",
+                 Subject::kLabels};
   }
   if (std::isnan(options_.threshold)) {
-    return Error{Code::kInvalidArgument, "the threshold is not a number"};
+    return Error{Code::kInvalidArgument, "the threshold is not a number", Subject::kThreshold};
   }
   for (const std::optional<float>& other :
        {options_.relation_threshold, options_.adjacency_threshold}) {
     if (!other || !std::isnan(*other)) continue;
-    return Error{Code::kInvalidArgument, "a threshold for relations is not a number"};
+    return Error{Code::kInvalidArgument, "a threshold for relations is not a number",
+                 Subject::kThreshold};
   }
   if (options_.labels_per_pass < 0) {
     return Error{Code::kInvalidArgument,
@@ -249,7 +252,8 @@ void Call::AddRequest(const Document& document, Texts& texts) const {
                    .class_scores = options_.class_scores,
                    .vectors = options_.vectors};
   if (std::isnan(request.query.threshold)) {
-    request.error = Error{Code::kInvalidArgument, "the threshold is not a number"};
+    request.error =
+        Error{Code::kInvalidArgument, "the threshold is not a number", Subject::kThreshold};
   }
   request.labels = &*texts.shared;
   if (document.labels == nullptr && document.relations == nullptr) return;
@@ -337,6 +341,7 @@ void Call::RunSequences(Texts& texts) const {
                                       .word_end = window.end,
                                       .own_begin = window.own_begin,
                                       .own_end = window.own_end,
+                                      .alone_begin = window.alone_begin,
                                       .reference_alignment = request.reference_alignment},
                          .query = &request.query,
                          .result = &request.results.back(),

@@ -111,7 +111,8 @@ Result<LabelVectors> Engine::EmbedLabels(std::span<const Label> labels,
   if ((*impl_->model)->network().labels == nullptr) {
     return Error{Code::kUnsupported,
                  fmt::format("{} has no label encoder: it reads labels with each text",
-                             (*impl_->model)->checkpoint.files.directory.string())};
+                             (*impl_->model)->checkpoint.files.directory.string()),
+                 Subject::kModel};
   }
   return Guarded(*impl_, [&] {
     ExtractOptions options;
@@ -128,7 +129,8 @@ Result<LabelVectors> Engine::LoadLabels(const std::string& path) const {
     const LoadedModel& model = **impl_->model;
     const Result<void> fits = FitsModel(vectors, model);
     if (!fits.ok())
-      return Error{fits.error().code, fmt::format("{}: {}", path, fits.error().message)};
+      return Error{fits.error().code, fmt::format("{}: {}", path, fits.error().message),
+                   fits.error().subject};
     vectors.Index();
     if (impl_->settings.plan_only) return LabelVectors(std::move(*read));
     vectors.prepared.resize(vectors.values.size());

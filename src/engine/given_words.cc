@@ -25,8 +25,10 @@ const char* UnitName(OffsetUnit unit) {
 Result<void> TakeWords(std::string_view text, OffsetUnit unit, std::span<const TextSpan> given,
                        std::pmr::vector<Word>& words) {
   const auto refuse = [&](size_t i, const std::string& why) {
-    return Error{Code::kInvalidArgument, fmt::format("word {} of those given, [{}, {}), {}", i + 1,
-                                                     given[i].start, given[i].end, why)};
+    return Error{Code::kInvalidArgument,
+                 fmt::format("word {} of those given, [{}, {}), {}", i + 1, given[i].start,
+                             given[i].end, why),
+                 Subject::kText};
   };
   // Words that are neither empty nor overlap are no more than the bytes; so one of the first that
   // are looked at is bad where there are more.

@@ -82,7 +82,8 @@ Result<bool> TryOne(const PassSetup& setup, const LabelTokens& labels, size_t be
     return Error{Code::kOverBudget,
                  fmt::format("a label of {} tokens needs {} bytes of workspace, the memory budget "
                              "leaves {}",
-                             batch.tokens(), plan.bytes, capacity)};
+                             batch.tokens(), plan.bytes, capacity),
+                 Subject::kLabels};
   }
   if (setup.plan != nullptr) {
     setup.plan->tokens += batch.tokens();
@@ -134,7 +135,8 @@ Result<LabelTokens> TokenizeLabels(std::span<const std::string_view> texts,
     if (tokens > longest) {
       return Error{Code::kInvalidArgument,
                    fmt::format("label \"{}\" takes {} tokens, the label encoder reads {} at once",
-                               text.substr(0, 80), tokens, longest)};
+                               text.substr(0, 80), tokens, longest),
+                   Subject::kLabels};
     }
     labels.begins.push_back(static_cast<int32_t>(labels.ids.size()));
   }
@@ -172,7 +174,8 @@ Result<void> EncodeLabels(const LabelPasses& passes, const LabelTokens& labels,
     } catch (const OverBudget& over) {
       note({Code::kOverBudget,
             fmt::format("labels need {} bytes to be encoded, the memory budget leaves {}",
-                        over.wanted(), over.available())});
+                        over.wanted(), over.available()),
+            Subject::kLabels});
     } catch (const std::bad_alloc&) {
       note({Code::kIo, "out of memory"});
     }

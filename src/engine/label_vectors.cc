@@ -107,7 +107,8 @@ Result<void> FitsModel(const LabelVectors::Impl& vectors, const LoadedModel& mod
   if (model.network().labels == nullptr) {
     return Error{Code::kUnsupported,
                  fmt::format("label vectors are for models with a label encoder, and {} has none",
-                             model.checkpoint.files.directory.string())};
+                             model.checkpoint.files.directory.string()),
+                 Subject::kModel};
   }
   const int64_t width = model.network().head->vector_width();
   if (vectors.width == width && vectors.labels_encoder == encoder) return {};

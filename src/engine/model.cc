@@ -31,7 +31,7 @@ Result<BackboneConfig> FindBackbone(const std::string& name, const char* key,
   if (const std::optional<BackboneConfig> known = KnownBackbone(name)) return *known;
   return Error{Code::kNotFound,
                fmt::format("{} has no {}, and the config.json of {} is not in the local Hugging "
-                           "Face cache; fetch it with: huggingface-cli download {} config.json",
+                           "Face cache; fetch it with `huggingface-cli download {} config.json`",
                            (files.directory / "gliner_config.json").string(), key, name, name)};
 }
 

@@ -28,7 +28,8 @@ Error StagingFull(const OverBudget& over) {
   return {Code::kOverBudget,
           fmt::format("this text needs {} bytes for its candidates, the memory budget leaves {}; a "
                       "higher threshold or a larger budget would do",
-                      over.wanted(), over.available())};
+                      over.wanted(), over.available()),
+          Subject::kText};
 }
 
 // The batch as one line of a RunPlan; with its buffers when it is the largest so far.
@@ -225,7 +226,8 @@ bool TryPass(const PassSetup& setup, std::span<const PassItem* const> items, int
                  fmt::format("this text needs {} bytes of workspace for {} words and {} labels ({} "
                              "tokens), the memory budget leaves {}",
                              plan.bytes, sequences[0]->words(), sequences[0]->labels(),
-                             batch.tokens(), capacity)};
+                             batch.tokens(), capacity),
+                 Subject::kText};
   };
   if (const size_t capacity = workspace.capacity(); plan.bytes > capacity) {
     if (items.size() > 1) return false;

@@ -27,7 +27,7 @@ namespace waterline {
 struct Query {
   float threshold = 0.5f;
   OverlapRule rule;
-  // Labels of one text are read in several passes: overlaps are resolved when all are there.
+  // false: labels of one text are read in several passes; overlaps are resolved when all are there.
   bool resolve = true;
   float relation_threshold = 0.5f;
   float adjacency_threshold = 0.5f;

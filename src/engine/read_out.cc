@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <span>
@@ -61,7 +62,7 @@ class Reader {
     if (result_.error) return;
     if (pass_.network.relations != nullptr) FindRelations(begin);
     std::erase_if(spans_, [&](const Span& s) { return !Owns(s.start); });
-    if (query_.resolve) ResolveOverlaps(query_.rule, spans_);
+    if (query_.resolve) ResolveAlone();
 
     if (result_.error) return;
     if (query_.class_scores) TakeTopLabels(begin);
@@ -159,6 +160,38 @@ class Reader {
   bool Owns(int32_t start) const {
     return start >= sequence_.own_begin - sequence_.word_begin &&
            start < sequence_.own_end - sequence_.word_begin;
+  }
+
+  // Resolves the overlaps that no other sequence has a say in. Groups of spans that overlap and may
+  // meet those of a neighbour stay whole, to be resolved with the neighbour's: what wins here could
+  // lose there, and what it beat would then be missing.
+  void ResolveAlone() {
+    const int32_t alone_begin = sequence_.alone_begin - sequence_.word_begin;
+    const int32_t own_end = sequence_.own_end - sequence_.word_begin;
+    std::pmr::vector<Span> shared(pass_.staging);
+    size_t alone = 0;
+    for (size_t begin = 0, end = 0; begin < spans_.size(); begin = end) {
+      int32_t last = spans_[begin].end;
+      for (end = begin + 1; end < spans_.size() && spans_[end].start <= last; ++end) {
+        last = std::max(last, spans_[end].end);
+      }
+      const std::span<const Span> group(spans_.data() + begin, end - begin);
+      if (group.front().start < alone_begin || last >= own_end) {
+        shared.insert(shared.end(), group.begin(), group.end());
+      } else {
+        std::copy(group.begin(), group.end(), spans_.begin() + static_cast<std::ptrdiff_t>(alone));
+        alone += group.size();
+      }
+    }
+    spans_.resize(alone);
+    ResolveOverlaps(query_.rule, spans_);
+    if (shared.empty()) return;
+    std::pmr::vector<Span> merged(pass_.staging);
+    merged.reserve(spans_.size() + shared.size());
+    std::merge(spans_.begin(), spans_.end(), shared.begin(), shared.end(),
+               std::back_inserter(merged),
+               [](const Span& a, const Span& b) { return a.start < b.start; });
+    spans_ = std::move(merged);
   }
 
   // Runs of words of `spans`, the first of equal ones for all, in their order.

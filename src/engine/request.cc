@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "engine/given_words.h"
 #include "text/offsets.h"
+#include "text/sentences.h"
 
 namespace waterline {
 namespace {
@@ -90,7 +91,8 @@ void Request::Starve(const OverBudget& over, const char* what) {
   error =
       Error{Code::kOverBudget,
             fmt::format("this text of {} bytes needs {} bytes more {}, the memory budget leaves {}",
-                        document.text.size(), over.wanted(), what, over.available())};
+                        document.text.size(), over.wanted(), what, over.available()),
+            Subject::kText};
 }
 
 int64_t LabelSets::labels() const {
@@ -113,12 +115,14 @@ Result<LabelSet> ListLabels(std::span<const Label> labels, std::pmr::memory_reso
       const size_t bad = FindInvalidUtf8(*text);
       if (bad != kValidUtf8) {
         return Error{Code::kInvalidArgument,
-                     fmt::format("label {} is not valid UTF-8 at byte {}", i + 1, bad)};
+                     fmt::format("label {} is not valid UTF-8 at byte {}", i + 1, bad),
+                     Subject::kLabels};
       }
     }
     if (label.threshold && std::isnan(*label.threshold)) {
       return Error{Code::kInvalidArgument,
-                   fmt::format("the threshold of label \"{}\" is not a number", label.name)};
+                   fmt::format("the threshold of label \"{}\" is not a number", label.name),
+                   Subject::kLabels};
     }
     if (!by_name.emplace(label.name, i).second) continue;
     if (!label.description.empty()) {
@@ -127,7 +131,8 @@ Result<LabelSet> ListLabels(std::span<const Label> labels, std::pmr::memory_reso
         return Error{Code::kInvalidArgument,
                      fmt::format("labels \"{}\" and \"{}\" have the same description \"{}\"; "
                                  "descriptions must differ",
-                                 labels[same->second].name, label.name, label.description)};
+                                 labels[same->second].name, label.name, label.description),
+                     Subject::kLabels};
       }
     }
     set.texts.push_back(label.description.empty() ? label.name : label.description);
@@ -156,7 +161,8 @@ Result<RelationList> ListRelations(std::span<const std::string> relations,
     const size_t bad = FindInvalidUtf8(relations[i]);
     if (bad != kValidUtf8) {
       return Error{Code::kInvalidArgument,
-                   fmt::format("relation {} is not valid UTF-8 at byte {}", i + 1, bad)};
+                   fmt::format("relation {} is not valid UTF-8 at byte {}", i + 1, bad),
+                   Subject::kRelations};
     }
     const std::string_view name = relations[i];
     if (std::find(list.texts.begin(), list.texts.end(), name) != list.texts.end()) continue;
@@ -220,7 +226,8 @@ Result<void> CheckStored(const LabelSet& set, std::span<const std::string> store
     return Error{
         Code::kInvalidArgument,
         fmt::format("this model knows its labels beforehand, and \"{}\" is none of them: {}", text,
-                    fmt::join(stored, ", "))};
+                    fmt::join(stored, ", ")),
+        Subject::kLabels};
   }
   return {};
 }
@@ -232,7 +239,8 @@ Result<LabelSets> MakeLabelSets(const LabelRequest& request, const PromptFormat&
                                 const TextLimits& limits, std::pmr::memory_resource* memory) {
   if (!request.relations.empty() && !format.relation) {
     return Error{Code::kInvalidArgument,
-                 "this model finds no relations: it has no relations_layer; leave them out"};
+                 "this model finds no relations: it has no relations_layer; leave them out",
+                 Subject::kModel};
   }
   Result<LabelSet> whole = ListLabels(request.labels, memory);
   if (!whole.ok()) return whole.error();
@@ -271,7 +279,8 @@ Result<LabelSets> MakeLabelSets(const LabelRequest& request, const PromptFormat&
                     "its template: no room is left for text; use fewer or shorter labels, or fewer "
                     "labels a pass",
                     sets.parts.front().labels(), sets.prompt_tokens, limits.max_tokens,
-                    around.size())};
+                    around.size()),
+        Subject::kLabels};
   }
   return sets;
 }
@@ -283,14 +292,16 @@ void PrepareText(Request& request, const ExtractOptions& options, const TextRead
   if (text.size() > INT32_MAX) {  // Words are counted in int32_t, and each has a byte.
     request.error = Error{Code::kInvalidArgument,
                           fmt::format("the text has {} bytes; at most {} can be processed at once",
-                                      text.size(), INT32_MAX)};
+                                      text.size(), INT32_MAX),
+                          Subject::kText};
     return;
   }
   const size_t bad = FindInvalidUtf8(text);
   if (bad != kValidUtf8) {
     request.error = Error{Code::kInvalidArgument,
                           fmt::format("the text is not valid UTF-8 at byte {} (0x{:02x})", bad,
-                                      static_cast<unsigned char>(text[bad]))};
+                                      static_cast<unsigned char>(text[bad])),
+                          Subject::kText};
     return;
   }
   std::pmr::vector<Word> found(memory);
@@ -321,11 +332,16 @@ void PrepareText(Request& request, const ExtractOptions& options, const TextRead
       ++end;
     }
     request.words_cut = words - end;
-    if (end > 0) request.windows.push_back({0, end, 0, end});
+    if (end > 0) request.windows.push_back({0, end, 0, end, 0});
     return;
   }
   int32_t too_long = 0;
-  std::optional<std::pmr::vector<Window>> windows = MakeWindows(begins, window, memory, &too_long);
+  std::optional<std::pmr::vector<Window>> windows = MakeWindows(
+      begins, window,
+      [&](int32_t word) {
+        return BeginsSentence(text, request.text.words, static_cast<size_t>(word));
+      },
+      memory, &too_long);
   if (windows) {
     request.windows = std::move(*windows);
     return;
@@ -337,7 +353,8 @@ void PrepareText(Request& request, const ExtractOptions& options, const TextRead
                   "reads {} at once",
                   request.text.words[word].begin,
                   request.text.words[word].end - request.text.words[word].begin,
-                  begins[word + 1] - begins[word], window.tokens)};
+                  begins[word + 1] - begins[word], window.tokens),
+      Subject::kText};
 }
 
 namespace {
@@ -391,8 +408,8 @@ Extraction Finish(Request& request, const ExtractOptions& options,
   }
   if (extraction.error) return extraction;
 
-  // Results are resolved one by one, unless labels were read in several sets; those of neighbours
-  // can still overlap at their border. Labels are counted over all sets here.
+  // Results are resolved one by one, unless labels were read in several sets; what meets spans of a
+  // neighbouring window is left for here. Labels are counted over all sets here.
   struct Source {
     Span span;
     const SequenceResult* result;

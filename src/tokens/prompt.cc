@@ -11,7 +11,7 @@ namespace {
 
 // Appends the marker of a name and the name; `markers` gets the index of the token that stands for
 // it.
-Result<void> Append(std::string_view name, const char* what, const Marker& marker,
+Result<void> Append(std::string_view name, Subject what, const Marker& marker,
                     const PromptFormat& format, const Tokenizer& tokenizer, Prompt& prompt,
                     std::pmr::vector<int32_t>& markers) {
   const size_t at = prompt.ids.size();
@@ -29,11 +29,12 @@ Result<void> Append(std::string_view name, const char* what, const Marker& marke
     if (known == nullptr || std::find(first, prompt.ids.end(), known->id) == prompt.ids.end()) {
       continue;
     }
-    return Error{
-        Code::kInvalidArgument,
-        fmt::format("{} \"{}\" contains {}, which marks the {}s of this model; choose "
-                    "another wording",
-                    what, name, known->token, known == &format.label ? "label" : "relation")};
+    return Error{Code::kInvalidArgument,
+                 fmt::format("{} \"{}\" contains {}, which marks the {}s of this model; choose "
+                             "another wording",
+                             what == Subject::kLabels ? "label" : "relation", name, known->token,
+                             known == &format.label ? "label" : "relation"),
+                 what};
   }
   return {};
 }
@@ -47,7 +48,7 @@ Result<Prompt> MakePrompt(std::span<const std::string_view> labels,
   for (const std::string_view label : labels) {
     const size_t before = prompt.ids.size();
     const Result<void> appended =
-        Append(label, "label", format.label, format, tokenizer, prompt, prompt.markers);
+        Append(label, Subject::kLabels, format.label, format, tokenizer, prompt, prompt.markers);
     if (!appended.ok()) return appended.error();
     if (!label.empty() && prompt.ids.size() == before + 1) ++prompt.silent_labels;
   }
@@ -55,8 +56,8 @@ Result<Prompt> MakePrompt(std::span<const std::string_view> labels,
   if (!format.relation) return prompt;
   for (const std::string_view relation : relations) {
     const size_t before = prompt.ids.size();
-    const Result<void> appended = Append(relation, "relation", *format.relation, format, tokenizer,
-                                         prompt, prompt.relation_markers);
+    const Result<void> appended = Append(relation, Subject::kRelations, *format.relation, format,
+                                         tokenizer, prompt, prompt.relation_markers);
     if (!appended.ok()) return appended.error();
     if (prompt.ids.size() == before + 1) ++prompt.silent_labels;
   }

@@ -126,7 +126,8 @@ TEST(LocateModel, NamesPlacesAndCommandForWhatIsNotThere) {
               AllOf(HasSubstr("no directory urchade/gliner_large-v2.1"),
                     HasSubstr((cache.path() / "models--urchade--gliner_large-v2.1").string()),
                     HasSubstr("HF_HUB_CACHE"),
-                    HasSubstr("`huggingface-cli download urchade/gliner_large-v2.1`")));
+                    HasSubstr("fetch it with `waterline pull urchade/gliner_large-v2.1` (or "
+                              "`huggingface-cli download urchade/gliner_large-v2.1`)")));
   EXPECT_THAT(ErrorOf(LocateModel("a/b", ModelPlaces())).message, HasSubstr("HF_HOME"));
 }
 
@@ -134,17 +135,20 @@ TEST(LocateModel, NamesTheRevisionsThatAreThere) {
   const HubCache cache;
   const Error error = ErrorOf(LocateModel("urchade/gliner_small-v2.1@v9", cache.places()));
   EXPECT_EQ(error.code, Code::kNotFound);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("revision v9"), HasSubstr("[main]"),
-                                   HasSubstr(kCommit), HasSubstr("--revision v9")));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("revision v9"), HasSubstr("[main]"), HasSubstr(kCommit),
+                    HasSubstr("`waterline pull urchade/gliner_small-v2.1@v9`"),
+                    HasSubstr("--revision v9`")));
 }
 
 TEST(LocateModel, NamesTheFilesThatASnapshotLacks) {
   const HubCache cache;
   const Error error = ErrorOf(LocateModel("urchade/gliner_small-v2.1", cache.places()));
   EXPECT_EQ(error.code, Code::kNotFound);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("lacks model.safetensors or pytorch_model.bin"),
-                                   HasSubstr("huggingface-cli download urchade/gliner_small-v2.1"),
-                                   Not(HasSubstr("lacks gliner_config.json"))));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("lacks model.safetensors or pytorch_model.bin"),
+                    HasSubstr("complete it with `waterline pull urchade/gliner_small-v2.1`"),
+                    Not(HasSubstr("lacks gliner_config.json"))));
 }
 
 TEST(LocateModel, NamesLinksWhoseBlobIsGone) {

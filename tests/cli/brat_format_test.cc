@@ -81,5 +81,39 @@ TEST(BratFolder, HasTwoFilesForEachText) {
   EXPECT_THAT(again.error().message, HasSubstr("is there already"));
 }
 
+TEST(BratFolder, IsWrittenByOneAtATime) {
+  const Scratch scratch;
+  const std::string path = scratch.Path("out");
+  {
+    Result<BratFolder> first = BratFolder::Open(path);
+    ASSERT_TRUE(first.ok()) << first.error().message;
+    const BratFolder moved = *std::move(first);  // The lock goes with it.
+    const Result<BratFolder> second = BratFolder::Open(path);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().code, Code::kInvalidArgument);
+    EXPECT_THAT(second.error().message,
+                HasSubstr("another run is writing it (it holds " + path + ".partial)"));
+  }
+  EXPECT_TRUE(BratFolder::Open(path).ok());
+}
+
+TEST(BratFolder, GoesOnWithWhatIsThereOrClearsIt) {
+  const Scratch scratch;
+  const std::string path = scratch.Path("out");
+  ASSERT_TRUE(BratFolder::Open(path)->Write(Options(), Document(1, 1, "one"), {}).ok());
+  {
+    Result<BratFolder> again = BratFolder::Open(path);
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(Scratch::Read(path + ".partial/b.jsonl-0000001.txt"), "one");
+    ASSERT_TRUE(again->Clear().ok());
+    ASSERT_TRUE(again->Write(Options(), Document(1, 2, "two"), {}).ok());
+    ASSERT_TRUE(again->Commit(Options()).ok());
+  }
+  EXPECT_FALSE(std::filesystem::exists(path + "/b.jsonl-0000001.txt"));
+  EXPECT_EQ(Scratch::Read(path + "/b.jsonl-0000002.txt"), "two");
+  EXPECT_FALSE(BratFolder::Open(path).ok());
+  EXPECT_EQ(scratch.Count(), 1u);  // Nothing is left beside it.
+}
+
 }  // namespace
 }  // namespace waterline::cli

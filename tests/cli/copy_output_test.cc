@@ -74,6 +74,31 @@ TEST(CopyOutput, GoesOnInTheFileWhereItStopped) {
   EXPECT_EQ(Scratch::Read(scratch.Path("out/c")), "four");
 }
 
+TEST(CopyOutput, GoesOnWithAFolderThatWasCommittedAtTheLastMoment) {
+  const Scratch scratch;
+  const auto open = [&](bool unfinished) {
+    return CopyOutput::Open(scratch.Path("out"), CopyLayout::kFolder, {"/in/a"},
+                            {.kind = InputKind::kLines}, unfinished);
+  };
+  OutputMark mark;
+  {
+    Result<CopyOutput> output = open(false);
+    ASSERT_TRUE(output->Begin({}, 0).ok());
+    ASSERT_TRUE(output->Add(Line(0, 1), "one", "").ok());
+    ASSERT_TRUE(output->Flush().ok());
+    mark = output->mark();
+    ASSERT_TRUE(output->Add(Line(0, 2), "two", "").ok());
+    ASSERT_TRUE(output->Commit().ok());  // And the process ends before the journal goes.
+  }
+  EXPECT_FALSE(open(false).ok());
+  Result<CopyOutput> output = open(true);
+  ASSERT_TRUE(output.ok()) << output.error().message;
+  ASSERT_TRUE(output->Begin(mark, 0).ok());
+  ASSERT_TRUE(output->Add(Line(0, 2), "two", "").ok());
+  ASSERT_TRUE(output->Commit().ok());
+  EXPECT_EQ(Scratch::Read(scratch.Path("out/a")), "one\ntwo\n");
+}
+
 TEST(CopyOutput, IsOneRunsAtATime) {
   const Scratch scratch;
   const Result<CopyOutput> one =

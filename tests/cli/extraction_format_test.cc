@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "extraction_format.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -347,11 +349,15 @@ TEST(FormatHtml, NestsMarksAndEscapesText) {
   Extraction extraction;
   extraction.entities = {Found(0, 3, 1, 0.25f), Found(0, 8, 0, 0.5f)};
   EXPECT_EQ(Format(options, Text("Ada <Lo> & \x01"), extraction),
-            "<article>\n<h2>a.txt</h2>\n<p class=\"text\">"
+            "<article>\n<h2>a.txt</h2>\n<p class=\"text\" dir=\"auto\">"
             "<mark style=\"--h:0\" data-label=\"person\" data-score=\"0.5000\">"
             "<mark style=\"--h:137\" data-label=\"city, &quot;big&quot;\" data-score=\"0.2500\">Ada"
             "<small>city, &quot;big&quot; 0.25</small></mark> &lt;Lo&gt;"
             "<small>person 0.50</small></mark> &amp; \u2401</p>\n</article>\n");
+  // Without a score none is shown, and no slider hides the entity.
+  extraction.entities = {Found(0, 3, 0, std::numeric_limits<float>::quiet_NaN())};
+  EXPECT_THAT(Format(options, Text("Ada"), extraction),
+              testing::HasSubstr("data-score=\"1.0000\">Ada<small>person</small></mark>"));
   std::string page;
   FormatStart(options, page);
   FormatEnd(options, page);

@@ -3,13 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "scratch.h"
+#include "without_root.h"
 
 namespace waterline::cli {
 namespace {
@@ -82,16 +82,22 @@ TEST_F(FindFiles, SaysWhenThereIsNothing) {
               HasSubstr("docs: holds no file to read (5 of other names"));
 }
 
-TEST_F(FindFiles, GoesOnBehindADirectoryThatCannotBeRead) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may read every directory";
-  std::filesystem::permissions(scratch_.Path("docs/sub"), std::filesystem::perms::none);
-  Result<InputFiles> found = FindInputFiles({scratch_.Path("docs")}, {.recursive = true});
-  std::filesystem::permissions(scratch_.Path("docs/sub"), std::filesystem::perms::owner_all);
-  ASSERT_TRUE(found.ok());
-  EXPECT_EQ(found->files.size(), 2u);
-  ASSERT_EQ(found->unreadable.size(), 1u);
-  EXPECT_THAT(found->unreadable[0].message,
-              HasSubstr("docs/sub: cannot be read: Permission denied"));
+TEST(FindInputFiles, GoesOnBehindADirectoryThatCannotBeRead) {
+  WithoutRoot([] {
+    const Scratch scratch;
+    std::filesystem::create_directories(scratch.Path("docs/sub"));
+    scratch.File("docs/a.txt", "x");
+    scratch.File("docs/sub/d.md", "x");
+    scratch.File("docs/z.txt", "x");
+    std::filesystem::permissions(scratch.Path("docs/sub"), std::filesystem::perms::none);
+    const Result<InputFiles> found = FindInputFiles({scratch.Path("docs")}, {.recursive = true});
+    std::filesystem::permissions(scratch.Path("docs/sub"), std::filesystem::perms::owner_all);
+    ASSERT_TRUE(found.ok());
+    EXPECT_EQ(found->files.size(), 2u);
+    ASSERT_EQ(found->unreadable.size(), 1u);
+    EXPECT_THAT(found->unreadable[0].message,
+                HasSubstr("docs/sub: cannot be read: Permission denied"));
+  });
 }
 
 }  // namespace

@@ -3,38 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <string>
 
 #include "scratch.h"
+#include "support/compressed.h"
 
 namespace waterline::cli {
 namespace {
 
 using testing::HasSubstr;
-
-std::string Gzip(const std::string& text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string Zstd(const std::string& text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
-  return out;
-}
 
 // All of `path`; "!message" behind what came before an error.
 std::string ReadFile(const std::string& path, const std::string& encoding = "") {
@@ -70,6 +49,20 @@ TEST(InputStream, TellsCompressionByContent) {
   EXPECT_EQ(Bytes(Gzip("one ") + Gzip("two")), "one two");
   EXPECT_EQ(Bytes(Gzip("one") + std::string(512, '\0')), "one");
   EXPECT_EQ(Bytes(Zstd("one ") + Zstd("two")), "one two");
+}
+
+TEST(InputStream, TakesPaddingBehindAMemberThatEndsAReading) {
+  // As long as a reading of the file, 64 KiB, by a name in its header.
+  std::string member = Gzip("one");
+  member[3] = 8;  // There is a name.
+  member.insert(10, std::string(65536 - member.size() - 1, 'n') + std::string(1, '\0'));
+  ASSERT_EQ(member.size(), 65536u);
+  EXPECT_EQ(Bytes(member + std::string(512, '\0')), "one");
+}
+
+TEST(InputStream, TakesWindowsOf128MiB) {
+  EXPECT_EQ(Bytes(ZstdOfWindow("one", 27)), "one");
+  EXPECT_THAT(Bytes(ZstdOfWindow("one", 28)), HasSubstr("in: its zstd data is broken ("));
 }
 
 TEST(InputStream, SaysWhatIsWrongWithCompressedData) {

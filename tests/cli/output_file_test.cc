@@ -115,6 +115,36 @@ TEST(OutputFile, RefusesToGoOnWithOtherBytes) {
               HasSubstr("does not begin with what the interrupted run wrote"));
 }
 
+TEST(OutputFile, GoesOnWithWhatWasCommittedAtTheLastMoment) {
+  const Scratch scratch;
+  const std::string path = scratch.Path("out");
+  OutputMark mark;
+  {
+    Result<OutputFile> file = OutputFile::OpenResumable(path);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE(file->Write("one ").ok());
+    mark = file->mark();
+    ASSERT_TRUE(file->Write("two").ok());
+    ASSERT_TRUE(file->Commit().ok());  // And the process ends before the journal goes.
+  }
+  Result<OutputFile> file = OutputFile::OpenResumable(path);
+  ASSERT_TRUE(file.ok());
+  const Result<void> rewound = file->Rewind(mark);
+  ASSERT_TRUE(rewound.ok()) << rewound.error().message;
+  EXPECT_EQ(file->mark().bytes, 4u);
+  ASSERT_TRUE(file->Write("three").ok());
+  ASSERT_TRUE(file->Commit().ok());
+  EXPECT_EQ(Scratch::Read(path), "one three");
+  scratch.File("other", "something else");
+  Result<OutputFile> other = OutputFile::OpenResumable(scratch.Path("other"));
+  ASSERT_TRUE(other.ok());
+  EXPECT_FALSE(other->Rewind(mark).ok());
+}
+
+TEST(OutputFile, PartialFilesStandBesideDirectoriesToo) {
+  EXPECT_EQ(OutputFile::PartialOf("/nowhere/out//"), "/nowhere/out.partial");
+}
+
 TEST(OutputFile, IsWrittenByOneAtATime) {
   const Scratch scratch;
   const Result<OutputFile> one = OutputFile::OpenResumable(scratch.Path("out"));

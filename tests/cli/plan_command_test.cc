@@ -150,6 +150,23 @@ TEST(Plan, TellsWhichTextsWouldBeRefused) {
   EXPECT_THAT(outcome.out, HasSubstr("refused\n  " + file + ":2: word 1 of those given"));
 }
 
+TEST(Plan, NamesAFileThatIsCutOffOnce) {
+  const Scratch scratch;
+  scratch.File("whole.txt", "Ada");
+  scratch.File("cut.txt", std::string("\x1F\x8B\x08\0\0\0\0\0\0\x03\x4B", 11));
+  const std::string in_folder = "cd '" + scratch.Path("") + "' && $WATERLINE ";
+  const Outcome outcome =
+      Shell(in_folder + "plan --input whole.txt --input cut.txt --labels person");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("texts                     1\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("files lost                1\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("refused\n  cut.txt: its compressed data ends too early"));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("cut.txt: cut.txt")));
+  // As `extract` says it.
+  EXPECT_THAT(Shell(in_folder + "extract whole.txt cut.txt --labels person").err,
+              StartsWith("waterline: cut.txt: its compressed data ends too early"));
+}
+
 TEST(Plan, DrawsTheLargestBatch) {
   const Scratch scratch;
   const std::string svg = scratch.Path("arena.svg");

@@ -57,6 +57,7 @@ TEST(Eval, TunesThresholdsThatExtractReads) {
       RunProgram({"extract", "--labels-file", thresholds}, "Ada Lovelace met Obama.");
   EXPECT_EQ(found.status, 0) << found.err;
   EXPECT_THAT(Scratch::Read(page), HasSubstr("data-label=\"missed: person\""));
+  EXPECT_THAT(Scratch::Read(page), HasSubstr("<small>missed: person</small>"));
   EXPECT_THAT(Scratch::Read(page), HasSubstr("texts have mistakes"));
 }
 

@@ -11,6 +11,7 @@
 
 #include "program.h"
 #include "scratch.h"
+#include "without_root.h"
 
 namespace waterline::cli {
 namespace {
@@ -106,6 +107,21 @@ TEST(BadInput, ALineOfAGibibyteIsRefusedInFlatMemory) {
   EXPECT_THAT(outcome.err.substr(at, 60), HasSubstr("MiB"));
 }
 
+TEST(BadInput, ATextThatIsTooLongNamesTheBudgetWhereThatIsWhy) {
+  // A quarter of the budget, but 64 MiB at most.
+  const std::string run = "yes Ada | head -c 70M | $WATERLINE extract --labels person --model " +
+                          std::string(kModel) + " --memory-budget ";
+  const Outcome budget = Shell(run + "100M");
+  EXPECT_EQ(budget.status, 1);
+  EXPECT_THAT(budget.err, HasSubstr("the file is longer than 25 MiB, the most that is read at once "
+                                    "under this memory budget; with --lines each line is a text, "
+                                    "or raise --memory-budget\n"));
+  const Outcome most = Shell(run + "1G");
+  EXPECT_EQ(most.status, 1);
+  EXPECT_THAT(most.err, HasSubstr("the file is longer than 64 MiB, the most that is read at once; "
+                                  "with --lines each line is a text\n"));
+}
+
 TEST(BadInput, InvalidUtf8IsReplacedAndOffsetsCountWhatIsThere) {
   const Outcome outcome =
       RunProgram(With({"--lines", "--threshold", "0"}), "\xFF\xE2\x82 Ada\nb\xC3\n");
@@ -119,16 +135,18 @@ TEST(BadInput, InvalidUtf8IsReplacedAndOffsetsCountWhatIsThere) {
 }
 
 TEST(BadInput, ADirectoryThatCannotBeReadIsTold) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may read every directory";
-  const Scratch scratch;
-  std::filesystem::create_directories(scratch.Path("d/closed"));
-  scratch.File("d/a.txt", "Ada");
-  std::filesystem::permissions(scratch.Path("d/closed"), std::filesystem::perms::none);
-  const Outcome outcome = RunProgram(With({"-R", scratch.Path("d")}));
-  std::filesystem::permissions(scratch.Path("d/closed"), std::filesystem::perms::owner_all);
-  EXPECT_EQ(outcome.status, 1);
-  EXPECT_EQ(CountLines(outcome.out), 1u);
-  EXPECT_THAT(outcome.err, HasSubstr("d/closed: cannot be read: Permission denied"));
+  WithoutRoot([] {
+    ASSERT_EQ(access(WATERLINE_PROGRAM, X_OK), 0) << "the build is in a folder of root's alone";
+    const Scratch scratch;
+    std::filesystem::create_directories(scratch.Path("d/closed"));
+    scratch.File("d/a.txt", "Ada");
+    std::filesystem::permissions(scratch.Path("d/closed"), std::filesystem::perms::none);
+    const Outcome outcome = RunProgram(With({"-R", scratch.Path("d")}));
+    std::filesystem::permissions(scratch.Path("d/closed"), std::filesystem::perms::owner_all);
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_EQ(CountLines(outcome.out), 1u);
+    EXPECT_THAT(outcome.err, HasSubstr("d/closed: cannot be read: Permission denied"));
+  });
 }
 
 TEST(BadInput, AClosedPipeEndsTheRunQuietly) {

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -212,7 +214,65 @@ TEST(Shard, PartsMakeTheWhole) {
   EXPECT_THAT(Shell(base + " --shard 4/3").err, HasSubstr("'4/3' is not a part like 1/4"));
 }
 
-TEST(Output, BratGoesOnToo) {
+// All files of a directory, by name, as one text.
+std::string ReadFolder(const std::string& path) {
+  std::map<std::string, std::string> files;
+  for (const auto& file : std::filesystem::directory_iterator(path)) {
+    files[file.path().filename().string()] = Scratch::Read(file.path().string());
+  }
+  std::string all;
+  for (const auto& [name, bytes] : files) all += name + "\n" + bytes + "\n";
+  return all;
+}
+
+TEST(Resume, GivesTheWholeBratDirectoryHoweverOftenItIsKilled) {
+  const Job job(4000);
+  const Outcome whole = job.Run("whole", "-f brat");
+  ASSERT_EQ(whole.status, 1) << whole.err;
+  std::mt19937 random(8);
+  double seconds = 0.2;
+  int resumed = 0;
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    const double limit = seconds * std::uniform_real_distribution<>(0.5, 1.5)(random);
+    const Outcome part =
+        job.Run("parts", "-f brat --resume", "timeout -s KILL " + std::to_string(limit));
+    resumed += part.err.find("goes on behind") != std::string::npos;
+    seconds *= 1.1;
+    if (part.status == 137) continue;
+    EXPECT_EQ(part.status, whole.status) << part.err;
+    break;
+  }
+  EXPECT_GT(resumed, 0) << "no kill came where there was something to go on with";
+  EXPECT_TRUE(ReadFolder(job.scratch().Path("parts")) == ReadFolder(job.scratch().Path("whole")));
+  EXPECT_EQ(job.Read("parts.errors"), job.Read("whole.errors"));
+  EXPECT_EQ(job.scratch().Count(), 6u);  // No partial directory, no journal.
+}
+
+TEST(Output, IsNotWrittenByTwoAtOnce) {
+  for (const char* format : {"brat", "jsonl"}) {
+    SCOPED_TRACE(format);
+    const Scratch scratch;
+    std::vector<std::string> command = {"extract",  "--lines",          "--model", kModel,
+                                        "--labels", "person",           "-f",      format,
+                                        "-o",       scratch.Path("out")};
+    Conversation first(command);
+    first.Say("Ada\n");
+    const std::string partial = scratch.Path("out.partial");
+    for (int i = 0; i < 1000 && !std::filesystem::exists(partial); ++i) usleep(10'000);
+    ASSERT_TRUE(std::filesystem::exists(partial));
+    command.push_back("--restart");  // Not even that drops what another run writes.
+    const Outcome second = RunProgram(command, "Eve\n");
+    EXPECT_EQ(second.status, 2);
+    EXPECT_THAT(second.err, HasSubstr("another run is writing it"));
+    first.Say("Bob\n");
+    first.EndInput();
+    EXPECT_EQ(first.Wait(), 0);
+    EXPECT_TRUE(std::filesystem::exists(scratch.Path("out")));
+    EXPECT_FALSE(std::filesystem::exists(partial));
+  }
+}
+
+TEST(Output, OfBratIsANewDirectory) {
   const Scratch scratch;
   const std::string input = scratch.File("in.jsonl", Lines(60));
   const std::vector<std::string> command = {
@@ -222,6 +282,7 @@ TEST(Output, BratGoesOnToo) {
   EXPECT_TRUE(Scratch::Read(scratch.Path("ann/" + std::string("annotation.conf")))
                   .starts_with("[entities]\nperson\n"));
   EXPECT_THAT(RunProgram(command).err, HasSubstr("is there already"));
+  EXPECT_EQ(scratch.Count(), 2u);
 }
 
 }  // namespace

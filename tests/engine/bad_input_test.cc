@@ -179,7 +179,7 @@ TEST(BadCheckpoint, MissingFilesAreNamed) {
   EXPECT_THAT(MustFail(checkpoint.path()).message, HasSubstr("gliner_config.json"));
   const Error nowhere = MustFail("nobody/no-such-model");
   EXPECT_EQ(nowhere.code, Code::kNotFound);
-  EXPECT_THAT(nowhere.message, HasSubstr("huggingface-cli download nobody/no-such-model"));
+  EXPECT_THAT(nowhere.message, HasSubstr("`waterline pull nobody/no-such-model`"));
 }
 
 TEST(BadCheckpoint, WhatIsNotSupportedIsNamedWithWhatIs) {
@@ -278,6 +278,91 @@ TEST_F(BadText, SettingsOfADocumentRefuseItAlone) {
   EXPECT_TRUE((*found)[2].error);
   EXPECT_FALSE((*found)[3].error);
   EXPECT_TRUE((*found)[3].entities.empty());
+}
+
+// What the refusal of a call or of its only text is about; kNone when nothing is refused.
+Subject SubjectOf(const Engine& engine, const Document& document, std::vector<Label> labels,
+                  const ExtractOptions& options = {}) {
+  const auto found = engine.Extract(std::span(&document, 1), labels, options);
+  if (!found.ok()) return found.error().subject;
+  return (*found)[0].error ? (*found)[0].error->subject : Subject::kNone;
+}
+
+TEST_F(BadText, ErrorsSayWhatTheyAreAbout) {
+  const std::string text = "Ada Lovelace lived in London.";
+  const Document fine{.text = text};
+  const std::vector<Label> labels = {{"person", {}}};
+  EXPECT_EQ(SubjectOf(engine_, fine, labels), Subject::kNone);
+
+  EXPECT_EQ(SubjectOf(engine_, {.text = "bro\xc3ken"}, labels), Subject::kText);
+  const std::vector<TextSpan> words = {{0, 3}, {2, 5}};
+  EXPECT_EQ(SubjectOf(engine_, {.text = text, .words = &words}, labels), Subject::kText);
+  const std::string word(1 << 20, 'x');
+  EXPECT_EQ(SubjectOf(engine_, {.text = word}, labels), Subject::kText);
+
+  EXPECT_EQ(SubjectOf(engine_, fine, {}), Subject::kLabels);
+  EXPECT_EQ(SubjectOf(engine_, fine, {{"\xff", {}}}), Subject::kLabels);
+  EXPECT_EQ(SubjectOf(engine_, fine, {{"a <<ENT>> b", {}}}), Subject::kLabels);
+  EXPECT_EQ(SubjectOf(engine_, fine, {{"a", "one"}, {"b", "one"}}), Subject::kLabels);
+  EXPECT_EQ(SubjectOf(engine_, fine, {{"a", {}, kNaN}}), Subject::kLabels);
+  const std::vector<Label> marker = {{"a <<ENT>> b", {}}};
+  EXPECT_EQ(SubjectOf(engine_, {.text = text, .labels = &marker}, labels), Subject::kLabels);
+  std::string long_label;
+  for (int i = 0; i < 4000; ++i) long_label += "word ";
+  EXPECT_EQ(SubjectOf(engine_, fine, {{long_label, {}}}), Subject::kLabels);
+
+  EXPECT_EQ(SubjectOf(engine_, fine, labels, {.threshold = kNaN}), Subject::kThreshold);
+  EXPECT_EQ(SubjectOf(engine_, fine, labels, {.relation_threshold = kNaN}), Subject::kThreshold);
+  EXPECT_EQ(SubjectOf(engine_, {.text = text, .threshold = kNaN}, labels), Subject::kThreshold);
+
+  const std::vector<std::string> relations = {"lives in"};
+  EXPECT_EQ(SubjectOf(engine_, {.text = text, .relations = &relations}, labels), Subject::kModel);
+  const auto vectors = engine_.EmbedLabels(labels);
+  ASSERT_FALSE(vectors.ok());
+  EXPECT_EQ(vectors.error().subject, Subject::kModel);
+
+  // Neither of these.
+  EXPECT_EQ(SubjectOf(engine_, fine, labels, {.labels_per_pass = -1}), Subject::kNone);
+}
+
+TEST(ErrorsSayWhatTheyAreAbout, OfOtherModels) {
+  const auto load = [](const char* name) {
+    return *Engine::Load((kModels / name / "checkpoint").string(), {.threads = 1});
+  };
+  const Document fine{.text = "Ada Lovelace lived in London."};
+  const std::vector<Label> labels = {{"person", {}}};
+
+  const Engine related = load("rs_dot");
+  for (const char* bad : {"\xff", "a <<REL>> b"}) {
+    const std::vector<std::string> relations = {"knows", bad};
+    EXPECT_EQ(SubjectOf(related, {.text = fine.text, .relations = &relations}, labels),
+              Subject::kRelations)
+        << bad;
+  }
+  EXPECT_EQ(SubjectOf(load("us_precomputed"), fine, {{"of no such model", {}}}), Subject::kLabels);
+
+  std::string long_label;
+  for (int i = 0; i < 4000; ++i) long_label += "word ";
+  const Engine encoding = load("bs_plain");
+  EXPECT_EQ(SubjectOf(encoding, fine, {{long_label, {}}}), Subject::kLabels);
+  const auto vectors = encoding.EmbedLabels(std::vector<Label>{{long_label, {}}});
+  ASSERT_FALSE(vectors.ok());
+  EXPECT_EQ(vectors.error().subject, Subject::kLabels);
+}
+
+TEST_F(BadText, ATextThatLacksMemoryIsTheSubject) {
+  const std::string text(size_t{8} << 20, '!');
+  const Document large{.text = text};
+  const std::vector<Label> labels = {{"person", {}}};
+  const auto found = engine_.Extract(std::span(&large, 1), labels);
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  ASSERT_TRUE((*found)[0].error);
+  EXPECT_EQ((*found)[0].error->code, Code::kOverBudget);
+  EXPECT_EQ((*found)[0].error->subject, Subject::kText);
+  const auto plan = engine_.Plan(std::span(&large, 1), labels);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  ASSERT_EQ(plan->refused.size(), 1u);
+  EXPECT_EQ(plan->refused[0].error.subject, Subject::kText);
 }
 
 TEST_F(BadText, AMegabyteOfOneWordIsRefusedWithItsSize) {

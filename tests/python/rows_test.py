@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of Arrow tables with their entities, as the data engines call for them."""
 
+import inspect
 import pickle
 
 import pyarrow as pa
 import pytest
 
 import waterline
-from waterline.rows import ENTITIES, RowExtraction
+import waterline.ray
+import waterline.spark
+from waterline.rows import ENTITIES, RowExtraction, Worker
 
 LABELS = ["person", "city"]
 TEXT = "Ada Lovelace lived in London."
@@ -113,3 +116,62 @@ def test_it_goes_to_other_processes_without_a_model(small, entities):
     assert len(sent) < 1000
     made = pickle.loads(sent).run(small, pa.table({"text": [TEXT]}))
     assert made["entities"].to_pylist() == [entities]
+
+
+def test_a_worker_goes_to_other_processes_without_a_model(entities):
+    worker = Worker(LABELS, memory_budget="96MiB", load_options={"dtype": "f32"}, threshold=0.5)
+    sent = pickle.loads(pickle.dumps(worker))
+    assert sent.memory_budget == 96 << 20
+    model = sent.load()
+    assert model.stats()["memory_budget"] == 96 << 20
+    rows = sent.rows.run(model, pa.table({"text": [TEXT]}))
+    assert rows["entities"].to_pylist() == [entities]
+
+
+def test_a_worker_that_cannot_be_is_refused_before_it_is_sent():
+    with pytest.raises(ValueError, match="furlong"):
+        Worker(LABELS, memory_budget="1 furlong")
+    with pytest.raises(ValueError, match="different names"):
+        Worker(LABELS, memory_budget="96MiB", error_column="text")
+    with pytest.raises(TypeError, match="lease cannot be given"):
+        Worker(LABELS, memory_budget="96MiB", lease=None)
+    with pytest.raises(TypeError, match="memory_budget"):
+        Worker(LABELS)
+
+
+@pytest.mark.parametrize("engine", [waterline.ray, waterline.spark])
+def test_data_engines_take_the_parameters_of_a_worker(engine):
+    worker = inspect.signature(Worker).parameters
+    assert inspect.signature(engine.Extractor).parameters == worker
+    extract = inspect.signature(engine.extract).parameters
+    assert {name: extract.get(name) for name in worker} == dict(worker)
+    for name in worker:
+        assert name in engine.extract.__doc__ and name in Worker.__init__.__doc__
+    # In the same order, with those of the engine between.
+    assert [name for name in extract if name in worker] == list(worker)
+
+
+@pytest.mark.parametrize("engine", [waterline.ray, waterline.spark])
+def test_a_process_needs_more_than_its_budget(engine):
+    assert engine.memory_of("1GiB") == (1 << 30) + engine.PROCESS_MEMORY
+
+
+def test_an_actor_of_ray_loads_its_model_at_once(entities):
+    actor = waterline.ray.Extractor(LABELS, memory_budget="96MiB")
+    assert actor(pa.table({"text": [TEXT]}))["entities"].to_pylist() == [entities]
+    with pytest.raises(waterline.errors.OverBudget):
+        waterline.ray.Extractor(LABELS, memory_budget="1MiB")
+
+
+def test_a_worker_of_spark_loads_its_model_once(entities):
+    extractor = waterline.spark.Extractor(LABELS, memory_budget="1MiB")  # Loads nothing.
+    with pytest.raises(waterline.errors.OverBudget):
+        list(extractor([]))
+    batches = [pa.record_batch({"text": [TEXT]})] * 2
+    sent = pickle.dumps(waterline.spark.Extractor(LABELS, memory_budget="96MiB"))
+    extractor = pickle.loads(sent)
+    for made in extractor(batches):
+        assert made.column("entities").to_pylist() == [entities]
+    same = waterline.spark.Extractor(["river"], memory_budget=96 << 20)
+    assert same._model() is extractor._model()
+    waterline.spark._loaded.clear()

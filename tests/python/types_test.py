@@ -54,6 +54,25 @@ def test_code_that_asks_servers_is_checked(tmp_path):
     assert 'Argument "model"' in said and "unused-coroutine" in said and "Found 2 errors" in said
 
 
+def test_code_of_data_pipelines_is_checked(tmp_path):
+    (tmp_path / "program.py").write_text(
+        "import waterline.ray\n"
+        "import waterline.spark\n"
+        'reveal_type(waterline.ray.memory_of("1GiB"))\n'
+        'waterline.ray.extract(None, ["person"], memory_budget="1GiB", threshold=0.3)\n'
+        'waterline.ray.extract(None, ["person"], memory_budget=1.5)\n'
+        'waterline.ray.Extractor(["person"])\n'
+        'waterline.spark.extract(None, ["person"], memory_budget=1, text_column=5)\n'
+        'waterline.spark.Extractor(["person"], memory_budget=1, threads="2").schema(None)\n'
+    )
+    said = mypy("--no-implicit-reexport", "program.py", cwd=tmp_path)
+    assert 'Revealed type is "builtins.int"' in said or 'Revealed type is "int"' in said
+    for wrong in ("memory_budget", "text_column", "threads"):
+        assert f'Argument "{wrong}" to' in said
+    assert 'Missing named argument "memory_budget" for "Extractor"' in said
+    assert "Found 4 errors" in said
+
+
 def test_the_stub_has_what_the_module_has():
     stub = (PACKAGE / "_engine.pyi").read_text()
     for name, value in vars(waterline._engine).items():

@@ -1,43 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "content_coding.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
-#include <memory>
 #include <string>
+
+#include "support/compressed.h"
 
 namespace waterline::server {
 namespace {
 
-std::string Gzip(const std::string& text, int window = MAX_WBITS + 16) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string Zstd(const std::string& text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
-  return out;
-}
+using testing::HasSubstr;
 
 // What `coded` is, fed in pieces of `piece` bytes; stops when more than `most` bytes came.
 Result<std::string> Decode(const char* coding, const std::string& coded, size_t piece,
                            size_t most = SIZE_MAX) {
-  Result<std::unique_ptr<Decoder>> made = Decoder::For(coding);
+  Result<Decoder> made = Decoder::For(coding);
   if (!made.ok()) return made.error();
-  Decoder& decoder = **made;
+  Decoder& decoder = *made;
   std::string text;
   for (size_t at = 0; at < coded.size(); at += piece) {
     decoder.Feed(std::string_view(coded).substr(at, piece));
@@ -64,7 +46,7 @@ TEST(ContentCoding, TextsComeBackWhateverThePieces) {
   const std::string text = SomeText();
   for (const size_t piece : {size_t{1}, size_t{7}, size_t{1000}, size_t{1} << 20}) {
     EXPECT_EQ(*Decode("gzip", Gzip(text), piece), text);
-    EXPECT_EQ(*Decode("deflate", Gzip(text, MAX_WBITS), piece), text);
+    EXPECT_EQ(*Decode("deflate", Zlib(text), piece), text);
     EXPECT_EQ(*Decode("ZSTD", Zstd(text), piece), text);
     EXPECT_EQ(*Decode("", text, piece), text);
   }
@@ -72,7 +54,20 @@ TEST(ContentCoding, TextsComeBackWhateverThePieces) {
 
 TEST(ContentCoding, SeveralMembersAndFramesAreOneBody) {
   EXPECT_EQ(*Decode("gzip", Gzip("one ") + Gzip("two"), 3), "one two");
+  EXPECT_EQ(*Decode("deflate", Zlib("one ") + Zlib("two"), 3), "one two");
   EXPECT_EQ(*Decode("zstd", Zstd("one ") + Zstd("two"), 3), "one two");
+}
+
+TEST(ContentCoding, GzipAndDeflateMayBeConfused) {
+  EXPECT_EQ(*Decode("gzip", Zlib("one"), 3), "one");
+  EXPECT_EQ(*Decode("x-gzip", Gzip("one"), 3), "one");
+  EXPECT_EQ(*Decode("deflate", Gzip("one"), 3), "one");
+}
+
+TEST(ContentCoding, WindowsAreOf8MiBAtMost) {
+  EXPECT_EQ(*Decode("zstd", ZstdOfWindow("one", 23), 3), "one");
+  EXPECT_THAT(Decode("zstd", ZstdOfWindow("one", 24), 3).error().message,
+              HasSubstr("the body's zstd data is broken (Frame requires too much memory"));
 }
 
 TEST(ContentCoding, ABombComesInSmallPieces) {
@@ -89,12 +84,15 @@ TEST(ContentCoding, WhatIsCutShortIsAnError) {
     ASSERT_FALSE(decoded.ok());
     EXPECT_EQ(decoded.error().code, Code::kInvalidArgument);
   }
-  EXPECT_FALSE(Decode("gzip", "", 1).ok());
+  for (const char* coding : {"gzip", "deflate", "zstd"}) {
+    EXPECT_FALSE(Decode(coding, "", 1).ok()) << coding;
+  }
 }
 
 TEST(ContentCoding, GarbageIsAnError) {
   EXPECT_FALSE(Decode("gzip", "{\"text\": 1}", 4).ok());
   EXPECT_FALSE(Decode("zstd", "{\"text\": 1}", 4).ok());
+  EXPECT_FALSE(Decode("gzip", Gzip("one") + std::string(512, '\0'), 100).ok());  // No tape.
   std::string broken = Gzip(SomeText());
   broken[broken.size() / 2] = static_cast<char>(broken[broken.size() / 2] ^ 0x55);
   EXPECT_FALSE(Decode("gzip", broken, 100).ok());

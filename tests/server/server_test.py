@@ -394,6 +394,16 @@ class Problems(Shared):
         error = self.problem(404, "/model", path="/v1/label-embeddings", text=..., threshold=...)
         self.assertNotIn(str(TESTS), error["message"])
 
+    def test_a_text_or_a_relation_that_is_refused_is_named(self):
+        self.problem(422, "/text", text="x" * 60000)
+        self.problem(422, "/text", path="/v1/plan", text="x" * 60000, threshold=...)
+        with Running(model=MODELS / "rs_dot" / "checkpoint") as server:
+            for relations, labels, field in ((["a <<REL>> b"], ["a"], "/relations"),
+                                             (["knows"], ["a <<ENT>> b"], "/labels")):
+                status, answer = server.post(
+                    "/v1/relations", {"text": "Ada", "labels": labels, "relations": relations})
+                self.assertEqual((status, answer["error"]["field"]), (422, field), answer)
+
     def test_one_bad_text_of_a_list_does_not_stop_the_others(self):
         # A word that takes more tokens than the model reads at once.
         status, answer = self.ask(text=["Ada Lovelace", "x" * 60000, "Ada Lovelace"])

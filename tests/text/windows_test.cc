@@ -19,7 +19,9 @@ std::vector<uint32_t> Begins(const std::vector<uint32_t>& tokens) {
 
 std::optional<std::pmr::vector<Window>> Make(const std::vector<uint32_t>& tokens,
                                              const WindowLimits& limits, int32_t* too_long) {
-  return MakeWindows(Begins(tokens), limits, std::pmr::get_default_resource(), too_long);
+  return MakeWindows(
+      Begins(tokens), limits, [](int32_t) { return false; }, std::pmr::get_default_resource(),
+      too_long);
 }
 
 TEST(MakeWindows, GivesOneWindowToATextThatFits) {
@@ -65,11 +67,17 @@ TEST(MakeWindows, OwnsEachWordOnceWithinTheLimits) {
     const int64_t overlap = std::min(limits.overlap, limits.words / 2);
     int32_t too_long = -1;
     const auto begins = Begins(tokens);
-    const auto windows = MakeWindows(begins, {limits.words, limits.tokens, overlap},
-                                     std::pmr::get_default_resource(), &too_long);
+    const int32_t sentence = *rc::gen::inRange(1, 40);
+    const auto windows = MakeWindows(
+        begins, {limits.words, limits.tokens, overlap},
+        [&](int32_t word) { return word % sentence == 0; }, std::pmr::get_default_resource(),
+        &too_long);
     RC_ASSERT(windows.has_value());
-    int32_t owned = 0;
+    int32_t owned = 0, before_end = 0;
     for (const Window& w : *windows) {
+      RC_ASSERT(w.alone_begin == before_end);
+      RC_ASSERT(w.end > before_end || tokens.empty());
+      before_end = w.end;
       RC_ASSERT(w.own_begin == owned);
       RC_ASSERT(w.begin <= w.own_begin);
       RC_ASSERT(w.own_end <= w.end);
@@ -93,6 +101,35 @@ TEST(MakeWindows, HoldsEverySpanOfHalfTheOverlapWhole) {
     const int32_t last_start = w.own_end - 1;
     EXPECT_LE(std::min(last_start + 12, 200), w.end);
   }
+}
+
+TEST(MakeWindows, PutsTheBorderWhereASentenceBegins) {
+  const auto make = [](int32_t sentence) {
+    int32_t too_long = -1;
+    const auto windows = MakeWindows(
+        Begins(std::vector<uint32_t>(55, 1)), {.words = 40, .tokens = 100, .overlap = 12},
+        [&](int32_t word) { return word == sentence; }, std::pmr::get_default_resource(),
+        &too_long);
+    EXPECT_EQ(windows->size(), 2u);
+    EXPECT_EQ((*windows)[0].own_end, (*windows)[1].own_begin);
+    return std::pair((*windows)[1].begin, (*windows)[1].own_begin);
+  };
+  EXPECT_EQ(make(-1), std::pair(28, 34));  // No sentence begins near the end: the middle.
+  EXPECT_EQ(make(34), std::pair(28, 34));
+  EXPECT_EQ(make(30), std::pair(24, 30));
+  EXPECT_EQ(make(22), std::pair(16, 22));  // As far back as the overlap is long,
+  EXPECT_EQ(make(21), std::pair(28, 34));  // no farther,
+  EXPECT_EQ(make(35), std::pair(28, 34));  // and never nearer to the end.
+}
+
+TEST(MakeWindows, OwnsHalfOfWhatItCouldAtLeast) {
+  // However short sentences and windows are, a text is not read many times.
+  int32_t too_long = -1;
+  const auto windows = MakeWindows(
+      Begins(std::vector<uint32_t>(2000, 1)), {.words = 20, .tokens = 100, .overlap = 10},
+      [](int32_t word) { return word % 7 == 0; }, std::pmr::get_default_resource(), &too_long);
+  ASSERT_TRUE(windows);
+  EXPECT_LT(windows->size(), 2u * 2000 / 10);
 }
 
 }  // namespace

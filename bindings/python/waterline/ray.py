@@ -16,17 +16,15 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from waterline import MemoryBudget
-from waterline.rows import RowExtraction, load
+from waterline.rows import PROCESS_MEMORY, Worker, memory_of
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore
 
-# What a worker process takes beside the budget: Python, Ray, Arrow and the batch in hand.
-PROCESS_MEMORY = 256 << 20
+__all__ = ["PROCESS_MEMORY", "Extractor", "extract", "memory_of"]
 
 
-class Extractor:
+class Extractor(Worker):
     """A callable class for Dataset.map_batches: one engine in each actor.
 
         texts.map_batches(
@@ -39,35 +37,16 @@ class Extractor:
             memory=waterline.ray.memory_of("1GiB"),
         )
 
-    extract() writes this. A call answers one batch, and holds the memory of one.
+    extract() writes this. Loads the model at once, and raises as GLiNER.from_pretrained. A call
+    answers one batch, and holds the memory of one.
     """
 
-    def __init__(
-        self,
-        labels: object,
-        *,
-        memory_budget: int | str,
-        model: str | os.PathLike | None = None,
-        threads: int = 1,
-        text_column: str = "text",
-        entities_column: str = "entities",
-        error_column: str = "error",
-        load_options: Mapping[str, Any] | None = None,
-        **extract_options,
-    ):
-        """Loads the model. Parameters and errors are those of extract()."""
-        self._rows = RowExtraction(
-            labels,
-            text_column=text_column,
-            entities_column=entities_column,
-            error_column=error_column,
-            **extract_options,
-        )
-        self._model = load(model, memory_budget, threads, load_options)
+    def _start(self) -> None:
+        self._model = self.load()
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """`rows` with the two columns that extract() adds."""
-        return self._rows.run(self._model, rows)
+        return self.rows.run(self._model, rows)
 
 
 def extract(
@@ -146,8 +125,3 @@ def extract(
         },
         **options,
     )
-
-
-def memory_of(memory_budget: int | str) -> int:
-    """Bytes that an actor with this budget needs: the budget and PROCESS_MEMORY."""
-    return MemoryBudget(memory_budget).limit + PROCESS_MEMORY

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa  # type: ignore
 
-from waterline import errors
+from waterline import MemoryBudget, errors
 from waterline.gliner import GLiNER
+
+# What a worker process takes beside the budget: Python, a data engine, Arrow and the batch in hand.
+PROCESS_MEMORY = 256 << 20
 
 # Of the column that is added: as GLiNER.extract_table returns it.
 ENTITIES = pa.list_(
@@ -118,13 +122,63 @@ class RowExtraction:
         return pa.concat_arrays(answers).take(pa.array(places)) if len(answers) > 1 else entities
 
 
-def load(
-    model: str | os.PathLike | None,
-    memory_budget: int | str,
-    threads: int,
-    load_options: Mapping | None,
-) -> GLiNER:
-    """A worker's model."""
-    return GLiNER.from_pretrained(
-        model, memory_budget=memory_budget, threads=threads, **(load_options or {})
-    )
+class Worker:
+    """A RowExtraction and what its model is loaded from, as waterline.ray and waterline.spark send
+    them to worker processes. Holds no model; can be pickled."""
+
+    def __init__(
+        self,
+        labels: object,
+        *,
+        memory_budget: int | str,
+        model: str | os.PathLike | None = None,
+        threads: int = 1,
+        text_column: str = "text",
+        entities_column: str = "entities",
+        error_column: str = "error",
+        load_options: Mapping[str, Any] | None = None,
+        **extract_options,
+    ):
+        """
+        Args:
+            labels: As in GLiNER.extract_table; as are extract_options, such as threshold=0.3.
+            memory_budget: Bytes that the engine of a worker may hold, as int or as "1GiB".
+            model: A directory that every machine has, or a hub id that is in its cache; None: the
+                small model of the package.
+            threads: Threads of an engine.
+            text_column, entities_column, error_column: Names of columns, as in RowExtraction.
+            load_options: Of GLiNER.from_pretrained, such as {"dtype": "auto"}.
+
+        Raises ValueError for the columns and the budget, TypeError for options that extract_table
+        lacks here.
+        """
+        self.rows = RowExtraction(
+            labels,
+            text_column=text_column,
+            entities_column=entities_column,
+            error_column=error_column,
+            **extract_options,
+        )
+        # Read here, so that a mistake shows before the workers start.
+        self.memory_budget = MemoryBudget(memory_budget).limit
+        self.model = model
+        self.threads = threads
+        self.load_options = dict(load_options or {})
+        self._start()
+
+    def _start(self) -> None:
+        """For subclasses: called when all of this is set."""
+
+    def load(self) -> GLiNER:
+        """The model. Errors are those of GLiNER.from_pretrained."""
+        return GLiNER.from_pretrained(
+            self.model,
+            memory_budget=self.memory_budget,
+            threads=self.threads,
+            **self.load_options,
+        )
+
+
+def memory_of(memory_budget: int | str) -> int:
+    """Bytes that a worker process with this budget needs: the budget and PROCESS_MEMORY."""
+    return MemoryBudget(memory_budget).limit + PROCESS_MEMORY

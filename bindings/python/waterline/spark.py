@@ -17,20 +17,18 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from waterline import MemoryBudget
-from waterline.rows import RowExtraction, load
+from waterline.rows import PROCESS_MEMORY, Worker, memory_of
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore
 
-# What a Python worker takes beside the budget: Python, Arrow and the batch in hand.
-PROCESS_MEMORY = 256 << 20
+__all__ = ["PROCESS_MEMORY", "Extractor", "extract", "memory_of"]
 
 # The model of this worker process, by what it was loaded with; one at most.
 _loaded: dict[str, Any] = {}
 
 
-class Extractor:
+class Extractor(Worker):
     """A function for DataFrame.mapInArrow: one engine in each Python worker.
 
         texts.mapInArrow(extractor, extractor.schema(texts.schema))
@@ -39,33 +37,6 @@ class Extractor:
     loads it, later ones find it there while Spark reuses workers (spark.python.worker.reuse). One
     batch of rows is read, answered and handed on before the next is read.
     """
-
-    def __init__(
-        self,
-        labels: object,
-        *,
-        memory_budget: int | str,
-        model: str | os.PathLike | None = None,
-        threads: int = 1,
-        text_column: str = "text",
-        entities_column: str = "entities",
-        error_column: str = "error",
-        load_options: Mapping[str, Any] | None = None,
-        **extract_options,
-    ):
-        """Parameters are those of extract()."""
-        self.rows = RowExtraction(
-            labels,
-            text_column=text_column,
-            entities_column=entities_column,
-            error_column=error_column,
-            **extract_options,
-        )
-        # Read here, so that a mistake shows before the workers start.
-        self.memory_budget = MemoryBudget(memory_budget).limit
-        self.model = model
-        self.threads = threads
-        self.load_options = dict(load_options or {})
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches of a partition, each with the two columns that extract() adds."""
@@ -100,7 +71,7 @@ class Extractor:
         key = repr((self.model, self.memory_budget, self.threads, sorted(self.load_options.items())))
         if key not in _loaded:
             _loaded.clear()  # Before the next is loaded: a worker has one budget.
-            _loaded[key] = load(self.model, self.memory_budget, self.threads, self.load_options)
+            _loaded[key] = self.load()
         return _loaded[key]
 
 
@@ -155,8 +126,3 @@ def extract(
         **extract_options,
     )
     return frame.mapInArrow(extractor, extractor.schema(frame.schema), **(spark_options or {}))
-
-
-def memory_of(memory_budget: int | str) -> int:
-    """Bytes that a Python worker with this budget needs: the budget and PROCESS_MEMORY."""
-    return MemoryBudget(memory_budget).limit + PROCESS_MEMORY
