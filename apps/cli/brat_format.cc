@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "brat_format.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 namespace waterline::cli {
@@ -96,73 +90,10 @@ std::string FormatBratConfiguration(const FormatOptions& options) {
   return out;
 }
 
-Result<BratFolder> BratFolder::Open(const std::string& path) {
-  std::string name = path;
-  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
-  BratFolder folder(std::move(name));
-  if (const Result<void> locked = folder.Lock(); !locked.ok()) return locked.error();
-  std::error_code error;
-  const bool exists = fs::exists(folder.path_, error);
-  if (exists && (!fs::is_directory(folder.path_, error) || !fs::is_empty(folder.path_, error))) {
-    fs::remove(folder.partial_, error);  // When it is empty.
-    return Error{Code::kIo,
-                 fmt::format("{}: is there already; brat's files come into a new directory", path)};
-  }
-  return folder;
-}
-
-// Makes the directory, unless it is there, and takes it for this process alone.
-Result<void> BratFolder::Lock() {
-  // A process that was killed a moment ago may not be quite gone, and one that comes to its end
-  // renames or removes what was opened here.
-  for (int tries = 0; tries < 100; ++tries) {
-    std::error_code error;
-    fs::create_directory(partial_, error);
-    if (error) return Failed(path_, error);
-    descriptor_ = open(partial_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor_ >= 0 && flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
-      struct stat here {};
-      struct stat named {};
-      if (fstat(descriptor_, &here) == 0 && stat(partial_.c_str(), &named) == 0 &&
-          here.st_ino == named.st_ino && here.st_dev == named.st_dev) {
-        return {};
-      }
-    } else if (errno != EWOULDBLOCK && errno != ENOENT) {
-      return Failed(path_, std::error_code(errno, std::generic_category()));
-    }
-    if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return Error{Code::kInvalidArgument,
-               fmt::format("{}: another run is writing it (it holds {})", path_, partial_)};
-}
-
-BratFolder::BratFolder(BratFolder&& other) noexcept
-    : path_(std::move(other.path_)),
-      partial_(std::exchange(other.partial_, {})),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      names_(std::move(other.names_)) {}
-
-BratFolder& BratFolder::operator=(BratFolder&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(partial_, other.partial_);
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(names_, other.names_);
-  return *this;
-}
-
-BratFolder::~BratFolder() {
-  if (descriptor_ >= 0) close(descriptor_);
-}
-
-Result<void> BratFolder::Clear() {
-  std::error_code error;
-  for (fs::directory_iterator at(partial_, error), end; !error && at != end; at.increment(error)) {
-    fs::remove_all(at->path(), error);
-    if (error) break;
-  }
-  if (error) return Failed(path_, error);
-  return {};
+Result<BratFolder> BratFolder::Open(const std::string& path, bool unfinished) {
+  Result<OutputFolder> folder = OutputFolder::Open(path, unfinished);
+  if (!folder.ok()) return folder.error();
+  return BratFolder(*std::move(folder));
 }
 
 // The name of the input's file without ".txt"; where a file has several texts, with the line.
@@ -193,7 +124,7 @@ std::string BratFolder::NameOf(const FormatOptions& options, const InputDocument
 }
 
 Result<void> BratFolder::WriteFile(const std::string& name, const std::string& bytes) const {
-  const std::string path = partial_ + "/" + name;
+  const std::string path = folder_.partial() + "/" + name;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << bytes;
   file.close();
@@ -214,16 +145,7 @@ Result<void> BratFolder::Commit(const FormatOptions& options) {
       !written.ok()) {
     return written;
   }
-  std::error_code error;
-  fs::rename(partial_, path_, error);
-  if (error) return Failed(path_, error);
-  return {};
-}
-
-void BratFolder::Discard() {
-  if (partial_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(partial_, ignored);
+  return folder_.Commit();
 }
 
 }  // namespace waterline::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "extraction_format.h"
+#include "output_folder.h"
 #include "waterline/result.h"
 
 namespace waterline::cli {
@@ -20,20 +21,14 @@ std::string FormatBrat(const FormatOptions& options, const InputDocument& docume
 // `annotation.conf`: the labels and relations of the run.
 std::string FormatBratConfiguration(const FormatOptions& options);
 
-// The directory. It is PATH.partial until Commit, and locked as long as this is there. Movable.
+// The directory, as OutputFolder has it. Movable.
 class BratFolder {
  public:
-  // Goes on with what an earlier process left in PATH.partial; Clear drops it.
-  // Errors: kIo  `path` is there and not an empty directory, or the system refused.
-  // kInvalidArgument  another process writes it.
-  static Result<BratFolder> Open(const std::string& path);
-
-  BratFolder(BratFolder&& other) noexcept;
-  BratFolder& operator=(BratFolder&& other) noexcept;
-  ~BratFolder();
+  // Errors: those of OutputFolder::Open.
+  static Result<BratFolder> Open(const std::string& path, bool unfinished = false);
 
   // Removes the files of an earlier run. Errors: kIo.
-  Result<void> Clear();
+  Result<void> Clear() { return folder_.Clear(); }
 
   // Writes the files of one document, over those of an earlier run; blank and refused ones have
   // none. Errors: kIo.
@@ -43,20 +38,15 @@ class BratFolder {
   // Brings the directory under its name. Errors: kIo.
   Result<void> Commit(const FormatOptions& options);
 
-  // Removes what there is of it.
-  void Discard();
-
-  const std::string& partial() const { return partial_; }
+  // It stays as it is when this goes.
+  void Keep() { folder_.Keep(); }
 
  private:
-  explicit BratFolder(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {}
-  Result<void> Lock();
+  explicit BratFolder(OutputFolder folder) : folder_(std::move(folder)) {}
   std::string NameOf(const FormatOptions& options, const InputDocument& document);
   Result<void> WriteFile(const std::string& name, const std::string& bytes) const;
 
-  std::string path_;
-  std::string partial_;
-  int descriptor_ = -1;             // Of the directory; holds the lock.
+  OutputFolder folder_;
   std::vector<std::string> names_;  // Of the files of the input.
 };
 

@@ -106,7 +106,8 @@ std::string CopyOutput::PathOf(size_t file) const {
 
 Result<void> CopyOutput::Begin(const std::optional<OutputMark>& mark, size_t file) {
   if (folder_) {
-    if (!mark || mark->bytes == 0 || file >= files_.size()) return {};  // None was begun.
+    if (!mark) return folder_->Clear();
+    if (mark->bytes == 0 || file >= files_.size()) return {};  // None was begun.
     if (Result<void> gone = GoTo(file); !gone.ok()) return gone;
     headed_ = mark->bytes > 0;
     return file_->Rewind(*mark);

@@ -75,7 +75,7 @@ int RunExtract(const ExtractArguments& arguments, std::chrono::steady_clock::tim
   std::optional<RunInput> input = PrepareInput(completed, arguments.quiet);
   if (!input || WouldLoseWork(arguments)) return kFatal;
   Result<std::unique_ptr<TextOutput>> output =
-      ExtractionOutput::Open(arguments.output, ChooseFormat(arguments));
+      ExtractionOutput::Open(arguments.output, ChooseFormat(arguments), LeftUnfinished(arguments));
   if (!output.ok()) {
     PrintError(output.error().message);
     return kFatal;

@@ -8,7 +8,7 @@
 namespace waterline::cli {
 
 Result<std::unique_ptr<TextOutput>> ExtractionOutput::Open(const std::string& path,
-                                                           FormatOptions options) {
+                                                           FormatOptions options, bool unfinished) {
   const OutputFormat format = options.format;
   std::unique_ptr<ExtractionOutput> output(new ExtractionOutput(std::move(options)));
   if (format == OutputFormat::kBrat) {
@@ -16,19 +16,15 @@ Result<std::unique_ptr<TextOutput>> ExtractionOutput::Open(const std::string& pa
       return Error{Code::kInvalidArgument,
                    "--format brat writes a directory: name it with --output"};
     }
-    Result<BratFolder> folder = BratFolder::Open(path);
+    Result<BratFolder> folder = BratFolder::Open(path, unfinished);
     if (!folder.ok()) return folder.error();
-    output->folder_ = *std::move(folder);
+    output->folder_.emplace(*std::move(folder));
   } else {
     Result<OutputFile> file = OutputFile::OpenResumable(path);
     if (!file.ok()) return file.error();
     output->file_.emplace(*std::move(file));
   }
   return std::unique_ptr<TextOutput>(std::move(output));
-}
-
-ExtractionOutput::~ExtractionOutput() {
-  if (folder_ && !kept_) folder_->Discard();
 }
 
 RunSettings ExtractionOutput::Settings() const {
@@ -40,7 +36,7 @@ Result<void> ExtractionOutput::Begin(const RunInput& input,
   options_.files = input.files;
   options_.labels = input.labels;
   options_.relations = input.relations;
-  if (!file_) return {};
+  if (folder_) return before ? Result<void>() : folder_->Clear();
   if (before) return file_->Rewind(before->text);
   if (file_->resumable()) {
     if (Result<void> emptied = file_->Rewind({}); !emptied.ok()) return emptied;
@@ -80,18 +76,14 @@ Result<void> ExtractionOutput::Flush() {
 std::vector<std::string> ExtractionOutput::TakeWarnings() { return std::exchange(warnings_, {}); }
 
 Result<void> ExtractionOutput::Commit() {
-  if (folder_) {
-    const Result<void> committed = folder_->Commit(options_);
-    kept_ = kept_ || committed.ok();
-    return committed;
-  }
+  if (folder_) return folder_->Commit(options_);
   FormatEnd(options_, buffer_);
   const Result<void> written = Flush();
   return written.ok() ? file_->Commit() : written;
 }
 
 void ExtractionOutput::Keep() {
-  kept_ = true;
+  if (folder_) folder_->Keep();
   if (file_) file_->Keep();
 }
 

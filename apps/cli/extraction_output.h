@@ -19,11 +19,11 @@ namespace waterline::cli {
 class ExtractionOutput : public TextOutput {
  public:
   // Opens `path`; "" is standard output. Of `options` what belongs to the input comes with Begin.
-  // Errors: those of OutputFile::OpenResumable and BratFolder::Open; kInvalidArgument  brat without
-  // a path.
-  static Result<std::unique_ptr<TextOutput>> Open(const std::string& path, FormatOptions options);
-
-  ~ExtractionOutput() override;
+  // `unfinished` is of OutputFolder::Open.
+  // Errors: those of OutputFile::OpenResumable and BratFolder::Open; kInvalidArgument  brat
+  // without a path.
+  static Result<std::unique_ptr<TextOutput>> Open(const std::string& path, FormatOptions options,
+                                                  bool unfinished);
 
   RunSettings Settings() const override;
   Result<void> Begin(const RunInput& input, const std::optional<OutputPosition>& before) override;
@@ -44,8 +44,7 @@ class ExtractionOutput : public TextOutput {
   FormatOptions options_;
   std::optional<OutputFile> file_;
   std::optional<BratFolder> folder_;
-  std::string buffer_;  // Formatted, not written yet.
-  bool kept_ = false;
+  std::string buffer_;   // Formatted, not written yet.
   bool warned_ = false;  // That the format lacks relations.
   std::vector<std::string> warnings_;
 };

@@ -22,6 +22,9 @@ class OutputFolder {
   OutputFolder& operator=(OutputFolder&&) = delete;
   ~OutputFolder();
 
+  // Removes what an earlier process left. Errors: kIo.
+  Result<void> Clear();
+
   // Where files are written until then.
   const std::string& partial() const { return partial_; }
 
@@ -32,6 +35,7 @@ class OutputFolder {
 
  private:
   explicit OutputFolder(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {}
+  Result<void> Lock();
 
   std::string path_;
   std::string partial_;

@@ -52,8 +52,9 @@ TEST(RedactionMapping, NamesLinesThatAreNone) {
   const Scratch scratch;
   std::string head;
   AppendMappingHead(false, head);
-  for (const char* line : {"{", "{}", "[]", R"({"file":"a","redactions":[{"start":1}]})",
-                           R"({"file":"a","redactions":[{"start":-1,"end":2,"text":"","replacement":""}]})"}) {
+  for (const char* line :
+       {"{", "{}", "[]", R"({"file":"a","redactions":[{"start":1}]})",
+        R"({"file":"a","redactions":[{"start":-1,"end":2,"text":"","replacement":""}]})"}) {
     Result<MappingReader> reader = MappingReader::Open(scratch.File("m", head + line + "\n"));
     ASSERT_TRUE(reader.ok());
     MappedText mapped;
@@ -61,7 +62,8 @@ TEST(RedactionMapping, NamesLinesThatAreNone) {
     ASSERT_FALSE(next.ok()) << line;
     EXPECT_THAT(next.error().message, HasSubstr("m:2: is not a line of a mapping"));
   }
-  for (const char* text : {"", "\n", "{}\n", "{\"waterline\":\"redaction mapping\",\"version\":9}\n"}) {
+  for (const char* text :
+       {"", "\n", "{}\n", "{\"waterline\":\"redaction mapping\",\"version\":9}\n"}) {
     EXPECT_FALSE(MappingReader::Open(scratch.File("m", text)).ok()) << text;
   }
 }
