@@ -230,7 +230,7 @@ TEST(Extract, WritesStatisticsOnlyWhenItIsDone) {
 TEST(Extract, GivesIdleMemoryBackWhileInputPauses) {
   const Scratch scratch;
   const Outcome outcome = Shell(
-      "(echo Ada; sleep 0.5; echo Bob) | $WATERLINE extract --lines --labels person "
+      "(echo Ada; sleep 3; echo Bob) | $WATERLINE extract --lines --labels person "
       "--idle-trim 20ms --stats-json " +
       scratch.Path("stats"));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
