@@ -16,7 +16,7 @@ namespace {
 constexpr char kRedactHelp[] =
     R"(No recogniser finds everything. What this command has not found is still in its output: look at
 samples, measure with `waterline eval` on texts of your own, and do not take the output for anonymous
-because it came out of here. docs/redaction.md has measured recall.
+because it came out of here. docs/redaction-recall.md has measured recall.
 
 What is looked for: the labels of the preset or rule file, by the model, and of --labels; and what is
 better told by its form (e-mail addresses, cards, IBANs, national ids), by patterns with checksums.
@@ -86,7 +86,7 @@ void AddRuleFlags(CLI::App& command, RedactArguments& arguments) {
       ->group(group);
   for (CLI::Option* option : AddLabelFlags(command, arguments)) option->group(group);
   AddProbability(command, "--threshold,-t",
-                 "Least probability of what the model finds, exclusive (0.5); rules may have\n"
+                 "Least probability of what the model finds, exclusive (0.3); rules may have\n"
                  "thresholds of their own",
                  arguments.extract.threshold)
       ->option_text("P")
