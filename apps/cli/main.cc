@@ -1,5 +1,7 @@
 // The `waterline` program: which command, and nothing else.
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <functional>
@@ -194,6 +196,11 @@ Try:
 }  // namespace waterline::cli
 
 int main(int count, char** arguments) {
+#ifdef M_ARENA_MAX  // Of glibc.
+  // Each further arena reserves 64 MiB of addresses, and for a moment 128, whenever a thread
+  // happens to find the first one busy: under `ulimit -v` the workspace may then be refused.
+  mallopt(M_ARENA_MAX, 1);
+#endif
   return waterline::cli::Program(std::chrono::steady_clock::now())
       .Run(std::vector<std::string>(arguments + 1, arguments + count));
 }

@@ -8,7 +8,7 @@ namespace {
 
 // What of the request `error` is about, as a JSON pointer; "" for none.
 const char* FieldOf(const Error& error) {
-  if (error.code == Code::kOverBudget) return "/text";
+  if (error.code == Code::kOverBudget && error.subject == Subject::kNone) return "/text";
   switch (error.subject) {
     case Subject::kText:
       return "/text";

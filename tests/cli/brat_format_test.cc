@@ -100,7 +100,11 @@ TEST(BratFolder, IsWrittenByOneAtATime) {
 TEST(BratFolder, GoesOnWithWhatIsThereOrClearsIt) {
   const Scratch scratch;
   const std::string path = scratch.Path("out");
-  ASSERT_TRUE(BratFolder::Open(path)->Write(Options(), Document(1, 1, "one"), {}).ok());
+  {
+    Result<BratFolder> first = BratFolder::Open(path);
+    ASSERT_TRUE(first->Write(Options(), Document(1, 1, "one"), {}).ok());
+    first->Keep();
+  }
   {
     Result<BratFolder> again = BratFolder::Open(path);
     ASSERT_TRUE(again.ok());

@@ -31,7 +31,7 @@ Outcome RedactPatterns(std::vector<std::string> arguments, std::string_view inpu
 
 TEST(Redaction, TakesOutWhatTheModelAndPatternsFind) {
   const Outcome done =
-      RunProgram({"redact"}, "Write to Ada Lovelace, ada@lovelace.org, in Köln.\n");
+      RunProgram({"redact", "-t", "0.5"}, "Write to Ada Lovelace, ada@lovelace.org, in Köln.\n");
   EXPECT_EQ(done.status, 0) << done.err;
   EXPECT_EQ(done.out, "Write to [PERSON], [EMAIL], in Köln.\n");
   EXPECT_THAT(done.err, HasSubstr("replaced in 1 of 1 text: 1 email, 1 person"));
