@@ -193,8 +193,8 @@ def parse_arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="build/waterline", help="build/waterline")
     parser.add_argument("--dtypes", default="f32,bf16,int8", help="f32,bf16,int8")
-    parser.add_argument("--data", nargs="+", metavar="PATH", default=[workloads.DATA],
-                        help="files of sentences, or directories of them: bench/data")
+    parser.add_argument("--data", nargs="+", metavar="PATH", default=workloads.SENTENCES,
+                        help="files of sentences, or directories of them: bench/data/crossner_*")
     parser.add_argument("--limit", type=int, metavar="N", help="first sentences of each data set")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="the default model")
     parser.add_argument("--threshold", type=float, default=0.5, help="0.5")

@@ -8,6 +8,7 @@ import pathlib
 import random
 
 DATA = pathlib.Path(__file__).resolve().parent / "data"
+SENTENCES = sorted(DATA.glob("crossner_*.jsonl"))
 
 LABELS = ("person", "organization", "location", "country", "event", "award", "university",
           "scientist", "product", "political party")
@@ -20,7 +21,7 @@ FIRST = ("Cristiano Ronaldo was born in Funchal on 5 February 1985 and played fo
 def sentences_by_domain():
     """{domain: its sentences}, in the order of the files."""
     domains = {}
-    for path in sorted(DATA.glob("crossner_*.jsonl")):
+    for path in SENTENCES:
         with open(path, encoding="utf-8") as lines:
             found = [" ".join(json.loads(line)["tokenized_text"]) for line in lines]
         domains.setdefault(path.stem.split("_")[1], []).extend(found)

@@ -200,6 +200,7 @@ void AddEvalFlags(CLI::App& command, EvalArguments& arguments) {
       ->group("What to find");
   AddOverlapFlags(command, arguments);
   AddTruncateFlag(command, arguments);
+  AddWindowFlag(command, arguments);
   AddModelFlag(command, arguments.model);
   AddEngineFlags(command, arguments);
   command

@@ -75,6 +75,7 @@ void AddSearchFlags(CLI::App& command, ExtractArguments& arguments) {
       ->group("What to find");
   AddOverlapFlags(command, arguments);
   AddTruncateFlag(command, arguments);
+  AddWindowFlag(command, arguments);
 }
 
 void AddFormatFlags(CLI::App& command, ExtractArguments& arguments) {

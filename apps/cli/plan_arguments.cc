@@ -44,6 +44,7 @@ void AddPlanFlags(CLI::App& command, PlanArguments& arguments) {
   for (CLI::Option* option : AddLabelFlags(command, arguments)) option->needs(input);
   for (CLI::Option* option : AddRelationFlags(command, arguments)) option->needs(input);
   AddTruncateFlag(command, arguments)->needs(input)->option_text(" ");
+  AddWindowFlag(command, arguments)->needs(input);
   AddOffsetsFlag(command, arguments)->needs(input)->group("Input");
   AddEngineFlags(command, arguments);
   command.add_flag("--json", arguments.json, "Print one JSON object, sizes in bytes")

@@ -91,6 +91,7 @@ void AddRuleFlags(CLI::App& command, RedactArguments& arguments) {
                  arguments.extract.threshold)
       ->option_text("P")
       ->group(group);
+  AddWindowFlag(command, arguments)->group(group);
   command.add_flag("--no-model", arguments.no_model, "Patterns alone")->group(group);
   command.add_flag("--no-patterns", arguments.no_patterns, "The model alone")->group(group);
   command

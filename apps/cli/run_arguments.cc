@@ -223,6 +223,23 @@ CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments) {
       ->group("What to find");
 }
 
+CLI::Option* AddWindowFlag(CLI::App& command, RunArguments& arguments) {
+  return AddParsed(command, "--window-words",
+                   "Most words of a window, of texts that are longer; auto, the default: as many\n"
+                   "as the model reads at once. With small models fewer find more",
+                   [&arguments](const std::string& text) {
+                     int64_t& words = arguments.extract.window_words;
+                     if (text == kAutoValue) {
+                       words = 0;
+                       return std::string();
+                     }
+                     const std::string wrong = ReadInteger<int64_t>(text, 1, words);
+                     return wrong.empty() ? wrong : wrong + ", or auto";
+                   })
+      ->option_text("N")
+      ->group("What to find");
+}
+
 std::vector<CLI::Option*> AddTextFlags(CLI::App& command, const std::string& names,
                                        RunArguments& arguments) {
   const std::string first = names.substr(0, names.find(','));

@@ -64,8 +64,9 @@ std::vector<CLI::Option*> AddLabelFlags(CLI::App& command, RunArguments& argumen
 std::vector<CLI::Option*> AddRelationFlags(CLI::App& command, RunArguments& arguments);
 // --nested and --multi-label.
 void AddOverlapFlags(CLI::App& command, RunArguments& arguments);
-// --truncate; --offsets. Both return the option.
+// --truncate; --window-words; --offsets. All return the option.
 CLI::Option* AddTruncateFlag(CLI::App& command, RunArguments& arguments);
+CLI::Option* AddWindowFlag(CLI::App& command, RunArguments& arguments);
 CLI::Option* AddOffsetsFlag(CLI::App& command, RunArguments& arguments);
 
 // The kind of the input under `names`, --lines, --text-field, --id-field, --ignore-fields,

@@ -144,6 +144,10 @@ struct ExtractOptions {
   // processed in overlapping windows. true: cut it there instead, as the Python package does;
   // Extraction::words_cut says how much was lost.
   bool truncate = false;
+  // Most words of a window: a longer text is read in windows of so many, though the model could
+  // read more at once. Shorter windows keep the attention of small models together, and take more
+  // passes. 0: as many as the model reads, max_len. Not with truncate.
+  int64_t window_words = 0;
   // Some words and labels have no sub-words at all: a combining accent alone, under a tokenizer
   // that strips accents. The Python package then gives every later word its neighbour's vector.
   // false: each word has its own, and those words a zero vector. true: count as the package does.

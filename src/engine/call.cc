@@ -90,7 +90,22 @@ Result<void> Call::Check() const {
                  fmt::format("labels_per_pass is {}, expected 0 (as many as fit) or more",
                              options_.labels_per_pass)};
   }
+  if (Result<void> windows = CheckWindowWords(); !windows.ok()) return windows;
   return CheckLabelVectors();
+}
+
+Result<void> Call::CheckWindowWords() const {
+  const int64_t words = options_.window_words;
+  if (words == 0) return {};
+  if (options_.truncate) {
+    return Error{Code::kInvalidArgument,
+                 "window_words and truncate do not go together: a text that is cut has one window"};
+  }
+  const int64_t least = LeastWindowWords(model_.limits);
+  if (words >= least && words <= model_.limits.max_words) return {};
+  return Error{Code::kInvalidArgument,
+               fmt::format("window_words is {}; windows of this model have {} to {} words", words,
+                           least, model_.limits.max_words)};
 }
 
 // Whether the vectors that were given are for this model.

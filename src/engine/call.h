@@ -70,6 +70,7 @@ class Call {
   };
 
   Result<void> Check() const;
+  Result<void> CheckWindowWords() const;
   Result<void> CheckLabelVectors() const;
   Group NextGroup(size_t begin) const;
   Result<LabelSets> MakeLabels(std::span<const Label> labels,

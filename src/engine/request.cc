@@ -319,10 +319,10 @@ void PrepareText(Request& request, const ExtractOptions& options, const TextRead
   if (request.text.words.empty() || request.labels->labels() == 0) return;
   if (request.document.spans != nullptr) AlignSpans(request, UnitOf(options.offsets));
 
-  const WindowLimits window{
-      .words = limits.max_words,
-      .tokens = TextTokens(*request.labels, reading.around, limits),
-      .overlap = std::min(std::max<int64_t>(2 * limits.max_width, 32), limits.max_words / 2)};
+  const int64_t most_words = options.window_words > 0 ? options.window_words : limits.max_words;
+  const WindowLimits window{.words = most_words,
+                            .tokens = TextTokens(*request.labels, reading.around, limits),
+                            .overlap = std::min(OverlapWords(limits), most_words / 2)};
   const auto& begins = request.text.word_begins;
   if (options.truncate) {
     const auto words = static_cast<int32_t>(request.text.words.size());

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory_resource>
 #include <optional>
@@ -27,6 +28,16 @@ struct TextLimits {
   int64_t max_width = 0;   // Widest span in words.
   int64_t vocabulary = 0;  // Rows of the word embeddings: every token id is below.
 };
+
+// Words that windows share at least, so that each span lies whole in one of them.
+inline int64_t OverlapWords(const TextLimits& limits) {
+  return std::max<int64_t>(2 * limits.max_width, 32);
+}
+
+// Fewest words that ExtractOptions::window_words may be: half of such a window is overlap.
+inline int64_t LeastWindowWords(const TextLimits& limits) {
+  return std::min(2 * OverlapWords(limits), limits.max_words);
+}
 
 // The labels (and relations) of a text as one pass reads them. Stays where it is while sequences
 // refer to it.

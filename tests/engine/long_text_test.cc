@@ -52,6 +52,37 @@ TEST_F(LongText, IsCutOnlyWhenAskedAndSaysSo) {
   EXPECT_EQ(found.words_cut, found.words - 20);
 }
 
+// A model that reads 384 words, in windows of fewer.
+TEST(WindowWords, AreTheMostThatAreReadTogether) {
+  const Engine engine = *Engine::Load((kModels / "us_markerV0_proj" / "checkpoint").string());
+  const std::vector<Label> labels = {{"person", {}}, {"city", {}}};
+  RandomTexts random(5);
+  const std::string text = random.Text(200);
+  const std::string_view views[] = {text};
+  const auto run = [&](const ExtractOptions& options) {
+    return engine.Extract(std::span<const std::string_view>(views), labels, options);
+  };
+  const auto whole = run({.threshold = 0.2f});
+  ASSERT_TRUE(whole.ok());
+  EXPECT_EQ((*whole)[0].windows, 1);
+  const auto parts = run({.threshold = 0.2f, .window_words = 64});
+  ASSERT_TRUE(parts.ok()) << parts.error().message;
+  EXPECT_GE((*parts)[0].windows, 4);
+  EXPECT_FALSE((*parts)[0].entities.empty());
+  const auto plan = engine.Plan(std::span<const std::string_view>(views), labels,
+                                {.threshold = 0.2f, .window_words = 64});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_LT(plan->largest.tokens,
+            engine.Plan(std::span<const std::string_view>(views), labels, {})->largest.tokens);
+
+  for (const int64_t words : {int64_t{-1}, int64_t{1}, int64_t{10}, int64_t{100'000}}) {
+    const auto refused = run({.window_words = words});
+    ASSERT_FALSE(refused.ok()) << words;
+    EXPECT_NE(refused.error().message.find("windows of this model have"), std::string::npos);
+  }
+  EXPECT_FALSE(run({.truncate = true, .window_words = 64}).ok());
+}
+
 TEST_F(LongText, ThatFitsIsOneWindowWithTheSameAnswerEitherWay) {
   const std::string text = "Ada Lovelace lived in London.";
   const Extraction windows = Run(text, {.threshold = 0.3f});
