@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace waterline::server {
 namespace {
@@ -163,6 +164,15 @@ std::string Describe(std::string_view keyword, const Value& schema, const Value*
   return fmt::format("breaks the rule \"{}\"", keyword);
 }
 
+// The fields of which an `anyOf` of `required` wants one.
+std::vector<std::string> Alternatives(const Value& schema) {
+  std::vector<std::string> names;
+  for (const Value& one : schema["anyOf"].GetArray()) {
+    if (one.HasMember("required")) names.emplace_back(one["required"][0].GetString());
+  }
+  return names;
+}
+
 // A JSON pointer, not in the form for addresses.
 std::string Show(const rapidjson::Pointer& pointer) {
   rapidjson::StringBuffer buffer;
@@ -226,6 +236,15 @@ std::optional<Problem> Schemas::Check(const std::string& name,
     if (quote != message.npos) {
       field += "/" + message.substr(quote + 1, message.size() - quote - 2);
       message = "is missing";
+    }
+  }
+  if (keyword == "anyOf" && schema != nullptr && schema->HasMember("anyOf")) {
+    const std::vector<std::string> names = Alternatives(*schema);
+    if (!names.empty()) {
+      field += "/" + names.front();
+      message = "is missing";
+      for (size_t i = 1; i < names.size(); ++i)
+        message += fmt::format(", and so is \"{}\"", names[i]);
     }
   }
   return Problem{422, "invalid_field",

@@ -75,6 +75,9 @@ TEST(JsonBody, AProblemNamesItsField) {
 TEST(JsonBody, EveryRouteHasItsSchema) {
   EXPECT_EQ(Check("RelationsRequest", R"({"text":"a","labels":["b"]})"),
             "/relations: \"/relations\" is missing");
+  EXPECT_EQ(Check("RedactRequest", R"({"text":"a","preset":"pii"})"), "");
+  EXPECT_EQ(Check("RedactRequest", R"({"text":"a"})"),
+            "/labels: \"/labels\" is missing, and so is \"preset\"");
   EXPECT_EQ(Check("RedactRequest", R"({"text":"a","labels":["b"],"replacement":"mask"})"), "");
   EXPECT_EQ(Check("PlanRequest", R"({"text":["a"],"labels":["b"]})"),
             "/text: \"/text\" must be of type string");
