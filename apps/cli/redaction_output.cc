@@ -3,15 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "byte_size.h"
-#include "byte_source.h"
 #include "json_writer.h"
 #include "redaction_mapping.h"
-#include "text/offsets.h"
-#include "utf8_text.h"
 
 namespace waterline::cli {
 namespace {
@@ -28,47 +24,6 @@ constexpr std::string_view kPattern = "pattern ";
 constexpr char kNotice[] =
     "No recogniser finds everything: what was not found is still in the texts.";
 
-OffsetUnit UnitOf(Offsets offsets) {
-  switch (offsets) {
-    case Offsets::kBytes:
-      return OffsetUnit::kBytes;
-    case Offsets::kUtf16:
-      return OffsetUnit::kUtf16;
-    case Offsets::kCodePoints:
-      break;
-  }
-  return OffsetUnit::kCodePoints;
-}
-
-void WritePlace(const InputDocument& document, const std::vector<std::string>& files,
-                JsonWriter& json) {
-  if (files.size() < 2) return;
-  const std::string& file = files[document.file];
-  json.Field("file", IsUtf8(file) ? file : "not UTF-8");
-}
-
-// The fields of the document; `text` null where there is none.
-void WriteFields(const InputDocument& document, const std::vector<std::string>& files,
-                 const std::string& text_field, const std::optional<std::string_view>& text,
-                 JsonWriter& json) {
-  const auto write_text = [&] { text ? json.String(*text) : json.RawValue("null"); };
-  if (document.fields.empty()) {
-    WritePlace(document, files, json);
-    if (document.line > 0 && !text) json.IntField("line", document.line);
-    json.Key("text");
-    return write_text();
-  }
-  for (const JsonField& field : document.fields) {
-    if (field.name == "redactions" || (field.name == "error" && !text)) continue;
-    json.RawKey(field.key.Of(document.json));
-    if (field.name == text_field) {
-      write_text();
-    } else {
-      json.RawValue(field.value.Of(document.json));
-    }
-  }
-}
-
 Result<std::optional<OutputFile>> OpenFile(const std::string& path, bool resumable) {
   if (path.empty()) return std::optional<OutputFile>();
   Result<OutputFile> file = resumable ? OutputFile::OpenResumable(path) : OutputFile::Open(path);
@@ -77,51 +32,6 @@ Result<std::optional<OutputFile>> OpenFile(const std::string& path, bool resumab
 }
 
 }  // namespace
-
-void FormatRedaction(const InputDocument& document, const std::vector<std::string>& files,
-                     const std::string& text_field, Offsets offsets, const RedactedText& made,
-                     const TextFindings& found, const std::vector<redaction::PatternRule>& patterns,
-                     std::string& out) {
-  OffsetCursor before(document.text, UnitOf(offsets));
-  OffsetCursor after(made.text, UnitOf(offsets));
-  JsonWriter json(out);
-  json.StartObject();
-  WriteFields(document, files, text_field, made.text, json);
-  json.Key("redactions");
-  json.StartArray();
-  for (const RedactedSpan& span : made.spans) {
-    const redaction::Finding& finding = found.findings[span.finding];
-    json.StartObject();
-    json.SizeField("start", before.FromByte(span.byte_start));
-    json.SizeField("end", before.FromByte(span.byte_end));
-    json.SizeField("new_start", after.FromByte(span.new_byte_start));
-    json.SizeField("new_end", after.FromByte(span.new_byte_end));
-    json.Field("label", finding.label);
-    if (const std::optional<size_t> rule = found.rules[span.finding]) {
-      json.Field("rule", patterns[*rule].name);
-    } else {
-      json.Key("score");
-      json.Double(static_cast<double>(finding.score));
-    }
-    json.EndObject();
-  }
-  json.EndArray();
-  json.EndObject();
-  out += '\n';
-}
-
-void FormatRefusal(const InputDocument& document, const std::vector<std::string>& files,
-                   const std::string& text_field, const std::string& error, std::string& out) {
-  JsonWriter json(out);
-  json.StartObject();
-  WriteFields(document, files, text_field, std::nullopt, json);
-  json.Key("redactions");
-  json.StartArray();
-  json.EndArray();
-  json.Field("error", error);
-  json.EndObject();
-  out += '\n';
-}
 
 RedactionOutput::RedactionOutput(const RedactArguments& arguments, redaction::Rules rules,
                                  std::string key, redaction::PatternSet patterns)
@@ -229,23 +139,6 @@ void RedactionOutput::Complete(const InputDocument& document, Extraction& extrac
   }
 }
 
-TextFindings RedactionOutput::FindingsOf(
-    const InputDocument& /*document*/, const Extraction& extraction,
-    const std::vector<redaction::PatternMatch>& matches) const {
-  TextFindings found;
-  for (const redaction::PatternMatch& match : matches) {
-    found.findings.push_back(
-        {match.byte_start, match.byte_end, rules_.patterns[match.rule].label, 1});
-    found.rules.emplace_back(match.rule);
-  }
-  for (const Entity& entity : extraction.entities) {
-    const Label& label = labels_[static_cast<size_t>(entity.label)];
-    found.findings.push_back({entity.byte_start, entity.byte_end, label.name, entity.score});
-    found.rules.emplace_back();
-  }
-  return found;
-}
-
 Result<void> RedactionOutput::Add(const InputDocument& document, const Extraction& extraction) {
   const std::vector<redaction::PatternMatch> matches = std::move(matches_.front());
   matches_.pop_front();
@@ -258,7 +151,7 @@ Result<void> RedactionOutput::Add(const InputDocument& document, const Extractio
     return added.ok() ? Result<void>() : added.error();
   }
   if (extraction.error) return AddRefused(document, *extraction.error);
-  return AddRedacted(document, FindingsOf(document, extraction, matches));
+  return AddRedacted(document, FindingsOf(matches, rules_.patterns, extraction.entities, labels_));
 }
 
 std::string RedactionOutput::NameOf(const InputDocument& document) const {

@@ -17,25 +17,10 @@
 #include "redaction/patterns.h"
 #include "redaction/redaction.h"
 #include "redaction/rules.h"
+#include "redaction_format.h"
 #include "text_run.h"
 
 namespace waterline::cli {
-
-// What was found in one text: by the model and by patterns.
-struct TextFindings {
-  std::vector<redaction::Finding> findings;
-  std::vector<std::optional<size_t>> rules;  // Of each: the index of its pattern, if it is of one.
-};
-
-// Appends one document as --format jsonl has it: its fields with `made` in the place of the text,
-// or else "file" (of several) and "text"; then "redactions". Refused ones have a text that is null,
-// and "error".
-void FormatRedaction(const InputDocument& document, const std::vector<std::string>& files,
-                     const std::string& text_field, Offsets offsets,
-                     const redaction::RedactedText& made, const TextFindings& found,
-                     const std::vector<redaction::PatternRule>& patterns, std::string& out);
-void FormatRefusal(const InputDocument& document, const std::vector<std::string>& files,
-                   const std::string& text_field, const std::string& error, std::string& out);
 
 class RedactionOutput : public TextOutput {
  public:
@@ -60,8 +45,6 @@ class RedactionOutput : public TextOutput {
  private:
   RedactionOutput(const RedactArguments& arguments, redaction::Rules rules, std::string key,
                   redaction::PatternSet patterns);
-  TextFindings FindingsOf(const InputDocument& document, const Extraction& extraction,
-                          const std::vector<redaction::PatternMatch>& matches) const;
   Result<void> AddRefused(const InputDocument& document, const Error& error);
   Result<void> AddRedacted(const InputDocument& document, const TextFindings& found);
   void Count(const redaction::RedactedText& made, const TextFindings& found);

@@ -3,25 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "plan_format.h"
+#include "redaction_format.h"
 
 namespace waterline::server {
 namespace {
-
-// What `text` measures in `unit`.
-size_t Measure(std::string_view text, Offsets unit) {
-  if (unit == Offsets::kBytes) return text.size();
-  size_t count = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    count += (byte & 0xC0) != 0x80;                             // A code point begins.
-    count += unit == Offsets::kUtf16 && (byte & 0xF8) == 0xF0;  // It takes two units.
-  }
-  return count;
-}
 
 void WriteScore(float score, cli::JsonWriter& json) {
   json.Key("score");
@@ -81,54 +69,20 @@ void WriteRelations(const JobText& text, const Extraction& found, cli::JsonWrite
 
 void WriteRedaction(const AnswerFormat& format, const JobText& text, const Extraction& found,
                     cli::JsonWriter& json) {
-  std::vector<redaction::Finding> findings;
-  std::vector<redaction::PatternMatch> matches;  // The first of the findings.
+  static const std::vector<redaction::PatternRule> kNoPatterns;
+  const auto& patterns = format.preset != nullptr ? format.preset->rules.patterns : kNoPatterns;
+  std::vector<redaction::PatternMatch> matches;
   if (format.preset != nullptr) {
     Result<std::vector<redaction::PatternMatch>> matched = format.preset->patterns.Find(text.text);
     if (!matched.ok()) return WriteError(ProblemOf(matched.error()), {}, json);
     matches = *std::move(matched);
   }
-  for (const redaction::PatternMatch& match : matches) {
-    const std::string& label = format.preset->rules.patterns[match.rule].label;
-    findings.push_back({match.byte_start, match.byte_end, label});
-  }
-  for (const Entity& entity : found.entities) {
-    findings.push_back({entity.byte_start, entity.byte_end, LabelOf(text, entity), entity.score});
-  }
-  const redaction::RedactedText made = redaction::Redact(text.text, findings, format.redaction);
+  const cli::TextFindings findings =
+      cli::FindingsOf(matches, patterns, found.entities, *text.labels);
+  const redaction::RedactedText made =
+      redaction::Redact(text.text, findings.findings, format.redaction);
   json.Field("text", made.text);
-  json.Key("redactions");
-  json.StartArray();
-  size_t from = 0;  // Bytes of the given text and of the new one that are measured,
-  size_t new_from = 0;
-  size_t at = 0;  // and what they measure.
-  size_t new_at = 0;
-  const std::string_view made_text = made.text;
-  for (const redaction::RedactedSpan& span : made.spans) {
-    const auto to = [&](size_t byte) {
-      at += Measure(text.text.substr(from, byte - from), format.offsets);
-      from = byte;
-      return at;
-    };
-    const auto new_to = [&](size_t byte) {
-      new_at += Measure(made_text.substr(new_from, byte - new_from), format.offsets);
-      new_from = byte;
-      return new_at;
-    };
-    json.StartObject();
-    json.SizeField("start", to(span.byte_start));
-    json.SizeField("end", to(span.byte_end));
-    json.SizeField("new_start", new_to(span.new_byte_start));
-    json.SizeField("new_end", new_to(span.new_byte_end));
-    json.Field("label", findings[span.finding].label);
-    if (span.finding < matches.size()) {
-      json.Field("rule", format.preset->rules.patterns[matches[span.finding].rule].name);
-    } else {
-      WriteScore(findings[span.finding].score, json);
-    }
-    json.EndObject();
-  }
-  json.EndArray();
+  cli::WriteRedactions(text.text, made, findings, patterns, format.offsets, json);
 }
 
 }  // namespace

@@ -19,18 +19,6 @@
 namespace waterline {
 namespace {
 
-OffsetUnit UnitOf(Offsets offsets) {
-  switch (offsets) {
-    case Offsets::kBytes:
-      return OffsetUnit::kBytes;
-    case Offsets::kUtf16:
-      return OffsetUnit::kUtf16;
-    case Offsets::kCodePoints:
-      break;
-  }
-  return OffsetUnit::kCodePoints;
-}
-
 // The first id that the word embeddings have no row for, or -1.
 int32_t FindForeignId(std::span<const int32_t> ids, const TextLimits& limits) {
   const auto foreign = std::find_if(ids.begin(), ids.end(),

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "waterline/engine.h"
+
 namespace waterline {
 
 enum class OffsetUnit {
@@ -13,6 +15,19 @@ enum class OffsetUnit {
   kBytes,       // Of the UTF-8 text.
   kUtf16,       // As JavaScript's, Java's and C#'s strings.
 };
+
+// The unit of a public option.
+inline OffsetUnit UnitOf(Offsets offsets) {
+  switch (offsets) {
+    case Offsets::kBytes:
+      return OffsetUnit::kBytes;
+    case Offsets::kUtf16:
+      return OffsetUnit::kUtf16;
+    case Offsets::kCodePoints:
+      break;
+  }
+  return OffsetUnit::kCodePoints;
+}
 
 // An offset that does not exist: behind the end of the text, or inside a code point.
 inline constexpr size_t kNoOffset = static_cast<size_t>(-1);
