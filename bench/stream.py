@@ -33,6 +33,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 
@@ -151,6 +152,23 @@ def resident(process, field="VmRSS"):
     return fail(f"/proc/{process.pid}/status has no {field}")
 
 
+class Answers(threading.Thread):
+    """Reads the lines that a process writes, and drops them; `opened` once there are `opening`."""
+
+    def __init__(self, source, opening):
+        super().__init__(daemon=True)
+        self.opened = threading.Event()
+        self._source, self._opening = source, opening
+        self.start()
+
+    def run(self):
+        lines = 0
+        while piece := self._source.read1(MIB):
+            lines += piece.count(b"\n")
+            if lines >= self._opening:
+                self.opened.set()
+
+
 def run(arguments, kind, scratch):
     """A dictionary of what was seen."""
     stats, errors = os.path.join(scratch, "stats.json"), os.path.join(scratch, "errors")
@@ -163,7 +181,8 @@ def run(arguments, kind, scratch):
     sent, samples, early = 0, [], None
     begin = time.perf_counter()
     with open(errors, "w+b") as said:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
+        answers = Answers(process.stdout, 2 * TEXTS)
         try:
             fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, MIB)
             while sent < size:
@@ -171,6 +190,9 @@ def run(arguments, kind, scratch):
                 process.stdin.write(block)
                 process.stdin.flush()
                 sent += plain
+                # What the opening takes has to be there, however far reading is ahead of the engine.
+                if stream.number >= stream.opening and not answers.opened.is_set():
+                    answers.opened.wait(timeout=60)
                 if sent >= warm_up:
                     samples.append(resident(process))
                     early = early or samples[0]
@@ -179,6 +201,7 @@ def run(arguments, kind, scratch):
         except BrokenPipeError:
             pass  # Its status tells.
         status = process.wait()
+        answers.join()
         seconds = time.perf_counter() - begin
         said.seek(0)
         words = said.read().decode(errors="replace").strip()
